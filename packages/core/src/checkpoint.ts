@@ -1,0 +1,2 @@
+/** Keeps the checkpoints of a run. */
+export class CheckpointStore {}
