@@ -10,6 +10,8 @@ export interface Tokenizer {
   words(text: string): number[]
   /** A content identity (hash) saved with checkpoints. */
   readonly fingerprint: string
+  /** The `tokenizer.json` it can be made from again, where it has one; saved beside the checkpoints of a run. */
+  readonly json?: string
 }
 
 export const Tokenizer = token<Tokenizer>('Tokenizer')
