@@ -43,6 +43,7 @@ export class Step {
   readonly #tensors = new Map<string, Tensor>()
   readonly #passes = new Map<string, Features>()
   readonly #pooled = new Map<string, Pooled>()
+  #lastPooled: Pooled | undefined
 
   constructor(options: StepOptions) {
     this.#options = options
@@ -107,7 +108,13 @@ export class Step {
       found = this.#options.model.fusion.pool(streams, streams.mask, pooling, this.#forward('student', view, this.training))
       this.#pooled.set(key, found)
     }
+    this.#lastPooled = found
     return found
+  }
+
+  /** The pooled features that were asked for last: those the step's supervised loss used (a gradient transform looks at the same ones). */
+  get lastPooled(): Pooled | undefined {
+    return this.#lastPooled
   }
 
   /** An inference-or-training context for heads, with random numbers of their own. */

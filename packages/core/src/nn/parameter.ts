@@ -45,12 +45,15 @@ export class Parameter {
   readonly shape: readonly number[]
   readonly layout: Layout
   readonly adapt: ((stored: FileTensor) => FileTensor) | undefined
+  /** Draws values of this kind anew (a teacher that starts from another random draw). */
+  readonly init: Init
   /** Frozen parameters get no gradient. */
   trainable: boolean
   value: Tensor
 
-  constructor(name: string, value: Tensor, options: ParameterOptions) {
+  constructor(name: string, value: Tensor, init: Init, options: ParameterOptions) {
     this.name = name
+    this.init = init
     this.value = keep(value)
     this.shape = value.shape
     this.layout = options.layout ?? 'plain'
@@ -89,7 +92,7 @@ export class Parameters {
   create(name: string, shape: readonly number[], init: Init, options: ParameterOptions = {}): Parameter {
     if (this.#byName.has(name)) throw new UniDiagError('PLUGIN_DUPLICATE', `two parts of the model own a parameter called ${name}`)
     const size = shape.reduce((a, b) => a * b, 1)
-    const parameter = new Parameter(name, tensor(init(this.#random.rng('init', name), size), shape as number[], 'float32'), options)
+    const parameter = new Parameter(name, tensor(init(this.#random.rng('init', name), size), shape as number[], 'float32'), init, options)
     this.#byName.set(name, parameter)
     return parameter
   }
