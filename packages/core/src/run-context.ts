@@ -1,4 +1,4 @@
-import type { CheckpointStore } from './checkpoint.js'
+import type { Checkpoint, CheckpointStore } from './checkpoint.js'
 import type { Parameters } from './nn/parameter.js'
 import type { Random } from './random.js'
 
@@ -9,4 +9,6 @@ export interface RunContext {
   readonly checkpoints: CheckpointStore
   /** Stops at the next step boundary when aborted. */
   readonly signal: AbortSignal
+  /** Where this stage stood when an earlier run stopped; only the stage that was interrupted gets it. */
+  readonly resume?: Checkpoint
 }
