@@ -4,6 +4,8 @@ import { token } from '../token.js'
 
 /** Image to tokens. */
 export interface ImageEncoder {
+  /** Package entry of the plugin, for error messages. */
+  readonly name?: string
   /** Width d_I of a token. */
   readonly width: number
   /** Side of the square input image in pixels, and of a patch. */
@@ -19,6 +21,9 @@ export interface ImageEncoder {
 
 /** Token ids to tokens. */
 export interface TextEncoder {
+  /** Package entry of the plugin, for error messages. */
+  readonly name?: string
+  /** Width d_T of a token. */
   readonly width: number
   /** Longest text in tokens, specials included. */
   readonly maxLength: number

@@ -1,0 +1,83 @@
+import { add, broadcastTo, concat, fill, matMul, reshape, scalar, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core'
+import type { ImageEncoder } from '@unidiag/core/contracts/encoders'
+import { UniDiagError } from '@unidiag/core/errors'
+import type { Forward } from '@unidiag/core/nn/forward'
+import { LayerNorm } from '@unidiag/core/nn/layer-norm'
+import { normal, type Parameter, type Parameters, uniform } from '@unidiag/core/nn/parameter'
+import { PreNormBlock } from '@unidiag/core/nn/pre-norm-block'
+import { gatherRows } from '@unidiag/core/ops/gather-rows'
+import { patchify } from './patchify.js'
+import { resizePositions } from './resize-positions.js'
+
+const at = 'vision_encoder.visual'
+const eps = 1e-5
+
+export interface VisionTransformerOptions {
+  readonly name: string
+  readonly imageSize: number
+  readonly patchSize: number
+  readonly width: number
+  readonly heads: number
+  readonly blocks: number
+  readonly mlpRatio: number
+}
+
+/** CLIP's image tower up to its tokens; parameters `vision_encoder.visual.*` (spec 7.2). */
+export class VisionTransformer implements ImageEncoder {
+  readonly name: string
+  readonly width: number
+  readonly imageSize: number
+  readonly patchSize: number
+  readonly #patchWeight: Parameter
+  readonly #classToken: Parameter
+  readonly #positions: Parameter
+  readonly #normBefore: LayerNorm
+  readonly #blocks: readonly PreNormBlock[]
+  readonly #normAfter: LayerNorm
+
+  constructor(parameters: Parameters, { name, imageSize, patchSize, width, heads, blocks, mlpRatio }: VisionTransformerOptions) {
+    this.name = name
+    this.width = width
+    this.imageSize = imageSize
+    this.patchSize = patchSize
+    const side = imageSize / patchSize
+    const patchValues = patchSize * patchSize * 3
+    const std = width ** -0.5
+    this.#classToken = parameters.create(`${at}.class_embedding`, [width], normal(std))
+    this.#positions = parameters.create(`${at}.positional_embedding`, [1 + side * side, width], normal(std), {
+      adapt: (stored) => resizePositions(stored, side),
+    })
+    this.#patchWeight = parameters.create(`${at}.conv1.weight`, [patchValues, width], uniform(patchValues ** -0.5), { layout: 'patch' })
+    this.#normBefore = new LayerNorm(parameters, `${at}.ln_pre`, width, eps)
+    this.#blocks = Array.from({ length: blocks }, (_, i) => new PreNormBlock(parameters, `${at}.transformer.resblocks.${i}`, width, heads, { mlpRatio }))
+    this.#normAfter = new LayerNorm(parameters, `${at}.ln_post`, width, eps)
+  }
+
+  encode(image: Tensor4D, forward: Forward, keep?: Tensor2D): Tensor3D {
+    const visible = forward.tap('visible_tokens_before_ln_pre', this.#visible(this.#embed(image, forward), keep))
+    let x = forward.tap(`${at}.ln_pre`, this.#normBefore.apply(visible))
+    for (const [i, block] of this.#blocks.entries()) x = forward.tap(`${at}.transformer.resblocks.${i}`, block.apply(x, forward))
+    return forward.tap(`${at}.ln_post`, this.#normAfter.apply(x))
+  }
+
+  /** Class token and all patches with their positions, `[B, 1 + N, d]`. */
+  #embed(image: Tensor4D, forward: Forward): Tensor3D {
+    const [batch, height, width] = image.shape
+    if (height !== this.imageSize || width !== this.imageSize)
+      throw new UniDiagError('TENSOR_SHAPE', `${this.name} expects images of ${this.imageSize} x ${this.imageSize} pixels, and got ${height} x ${width}`)
+    const patches = patchify(image, this.patchSize)
+    const [, count, values] = patches.shape
+    // A convolution whose stride is its size is one matrix product over flattened patches; wasm lacks the gradient of the convolution.
+    const flat = matMul(reshape(patches, [batch * count, values]), this.#patchWeight.value as Tensor2D)
+    const embedded: Tensor3D = forward.tap('patch_embed_conv1', reshape(flat, [batch, count, this.width]))
+    const classToken: Tensor = broadcastTo(reshape(this.#classToken.value, [1, 1, this.width]), [batch, 1, this.width])
+    return add(concat([classToken as Tensor3D, embedded], 1), this.#positions.value)
+  }
+
+  /** The class token and the kept patches in their order; everything when nothing is hidden. */
+  #visible(tokens: Tensor3D, keep: Tensor2D | undefined): Tensor3D {
+    if (!keep) return tokens
+    const classIndex = fill([keep.shape[0], 1], 0, 'int32') as Tensor2D
+    return gatherRows(tokens, concat([classIndex, add(keep, scalar(1, 'int32'))], 1))
+  }
+}
