@@ -1,0 +1,6 @@
+import { add, mul, type Tensor, tidy } from '@tensorflow/tfjs-core'
+import { native } from './fused.js'
+
+/** One step of an exponential moving average: decay * average + (1 - decay) * value, as a new tensor. */
+export const ema = (average: Tensor, value: Tensor, decay: number): Tensor =>
+  native('UniDiagEma', { average, value }, { decay })?.[0] ?? tidy(() => add(mul(average, decay), mul(value, 1 - decay)))
