@@ -1,0 +1,35 @@
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * Writes a file so that a kill or a full disk at any moment leaves either the old content or the new:
+ * to a temporary name in the same folder, flushed, renamed, and the rename flushed.
+ */
+export async function atomicWrite(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const folder = dirname(file)
+  const temporary = `${file}.tmp`
+  await mkdir(folder, { recursive: true })
+  const handle = await open(temporary, 'w')
+  try {
+    await write(handle)
+    await handle.sync()
+  } catch (error) {
+    await handle.close()
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await handle.close()
+  await rename(temporary, file)
+  await syncFolder(folder)
+}
+
+/** Without it the rename itself could be lost when the machine dies. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
