@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module'
+import { dirname, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import util from 'node:util'
+import { engine, getBackend, ready, setBackend } from '@tensorflow/tfjs-core'
+import { NoGpu } from './diagnose.js'
+
+export const backendNames = ['tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'] as const
+/** A tfjs engine: `tensorflow-gpu` is @tensorflow/tfjs-node-gpu, `tensorflow` is @tensorflow/tfjs-node. */
+export type BackendName = (typeof backendNames)[number]
+
+export interface EngineOptions {
+  /** Threads for the kernels, where the engine can choose (not wasm in Node: one thread); all cores when left out. */
+  readonly threads?: number | undefined
+}
+
+/** How an engine is imported; replaced in tests. */
+export type Importer = (specifier: string) => Promise<unknown>
+
+/** Imports as this package would, else as the program in the working directory would: the native engines are installed there. */
+export const importModule: Importer = async (specifier) => {
+  try {
+    return await import(specifier)
+  } catch (error) {
+    let path: string
+    try {
+      path = createRequire(pathToFileURL(`${process.cwd()}/`)).resolve(specifier)
+    } catch {
+      throw error
+    }
+    return import(pathToFileURL(path).href)
+  }
+}
+
+/** Makes an engine the current one. Throws whatever its package throws. */
+export async function loadEngine(name: BackendName, { threads }: EngineOptions, load: Importer): Promise<void> {
+  await starters[name](threads, load)
+  await ready()
+}
+
+const starters: Record<BackendName, (threads: number | undefined, load: Importer) => Promise<void>> = {
+  async 'tensorflow-gpu'(threads, load) {
+    await startTensorFlow('@tensorflow/tfjs-node-gpu', threads, load)
+    if (!(engine().backend as unknown as { isUsingGpuDevice?: boolean }).isUsingGpuDevice) throw new NoGpu()
+  },
+  tensorflow: (threads, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
+
+  async wasm(threads, load) {
+    const { setThreadsCount, setWasmPaths } = (await load('@tensorflow/tfjs-backend-wasm')) as typeof import('@tensorflow/tfjs-backend-wasm')
+    setWasmPaths(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep)
+    if (threads !== undefined) setThreadsCount(threads)
+    await choose('wasm')
+  },
+
+  async cpu(_, load) {
+    await load('@tensorflow/tfjs-backend-cpu')
+    await choose('cpu')
+    // Otherwise tfjs advertises its other engines at the first operator.
+    Object.assign(engine().backend, { firstUse: false })
+  },
+}
+
+async function choose(name: string): Promise<void> {
+  if (!(await setBackend(name)) || getBackend() !== name) throw new Error(`tfjs could not start its ${name} backend`)
+}
+
+async function startTensorFlow(specifier: string, threads: number | undefined, load: Importer): Promise<void> {
+  // tfjs-node 4.22 calls these; Node 23 removed them.
+  const legacy = util as unknown as Record<string, unknown>
+  legacy.isNullOrUndefined ??= (x: unknown) => x == null
+  legacy.isArray ??= Array.isArray
+  if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(threads)
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  await load(specifier)
+  await choose('tensorflow')
+}
