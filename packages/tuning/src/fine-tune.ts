@@ -1,0 +1,134 @@
+import { Dataset } from '@unidiag/core/contracts/dataset'
+import { Fusion, ImageEncoder, TextEncoder } from '@unidiag/core/contracts/encoders'
+import { GradientTransform } from '@unidiag/core/contracts/gradient-transform'
+import { ImageLoader } from '@unidiag/core/contracts/image-loader'
+import { Stage } from '@unidiag/core/contracts/stage'
+import { type Score, Task } from '@unidiag/core/contracts/task'
+import { Tokenizer } from '@unidiag/core/contracts/tokenizer'
+import { UniDiagError } from '@unidiag/core/errors'
+import { type EvaluateOptions, evaluate } from '@unidiag/core/evaluate'
+import type { RunEvent } from '@unidiag/core/events'
+import { VisionLanguageModel } from '@unidiag/core/model'
+import { optimizerOptions } from '@unidiag/core/optim/options'
+import { definePlugin } from '@unidiag/core/plugin'
+import type { RunContext } from '@unidiag/core/run-context'
+import { trainingOptions } from '@unidiag/core/stages/options'
+import { chooseDataset, trainingSamples } from '@unidiag/core/stages/training-data'
+import type { Step, StepLoss } from '@unidiag/core/step'
+import { all, type Resolved } from '@unidiag/core/token'
+import { train } from '@unidiag/core/train'
+import { concat, defer, mergeAll, type Observable, tap } from 'rxjs'
+import { z } from 'zod'
+
+const name = 'fine-tune'
+
+const needs = {
+  image: ImageEncoder,
+  text: TextEncoder,
+  fusion: Fusion,
+  tokenizer: Tokenizer,
+  images: ImageLoader,
+  task: Task,
+  datasets: all(Dataset),
+  transforms: all(GradientTransform),
+} as const
+
+const options = z.strictObject({
+  ...trainingOptions,
+  /** How token streams become features: the mean of the tokens that are not padding, of all (released code), or token 0 (M3AE). */
+  pooling: z.enum(['mean-non-pad', 'mean', 'first']).default('mean-non-pad'),
+  /** Defaults of the VQA runs of spec 4.4. */
+  optimizer: optimizerOptions
+    .extend({
+      learningRate: z.number().positive().default(5e-6),
+      multiplier: z.strictObject({ multiModal: z.number().positive().default(5), heads: z.number().positive().default(50) }).prefault({}),
+      schedule: z.enum(['linear', 'cosine', 'constant']).default('cosine'),
+    })
+    .prefault({}),
+  /** The split that chooses the best weights, and how often in epochs; null goes without and keeps the last ones. */
+  validationSplit: z.string().nullable().default('val'),
+  validateEvery: z.int().positive().default(1),
+  /** The split that is scored once, at the end; null for none. */
+  testSplit: z.string().nullable().default('test'),
+  /** Permits choosing the weights on the very split that is reported, as the released VQA-RAD runs do. */
+  allowSelectionOnTest: z.boolean().default(false),
+})
+
+type Options = z.output<typeof options>
+
+/**
+ * Supervised tuning of the pipeline's task (spec 5), with the gradient transforms that name this stage (GM-Coord). Ends with the test
+ * split under the weights of the best validation.
+ * @throws UniDiagError OPTION_INVALID, SPLIT_FORBIDDEN, SPLIT_UNKNOWN
+ */
+export const fineTune = definePlugin({
+  name: '@unidiag/tuning/fine-tune',
+  provides: Stage,
+  needs,
+  options,
+  setup: ({ needs, options }): Stage => fineTuneStage(needs, options),
+})
+
+function fineTuneStage(parts: Resolved<typeof needs>, chosen: Options): Stage {
+  const { task, tokenizer, images, transforms } = parts
+  const { pooling, validationSplit, testSplit, batchSize } = chosen
+  const dataset = chooseDataset(name, parts.datasets, chosen.dataset)
+  if (validationSplit !== null && validationSplit === testSplit && !chosen.allowSelectionOnTest)
+    throw new UniDiagError('SPLIT_FORBIDDEN', `${name} would choose its weights on "${testSplit}", the split that it reports`, {
+      fix: `Use another ${name}.validationSplit, or set ${name}.allowSelectionOnTest: true.`,
+    })
+  const samples = trainingSamples(name, dataset, chosen)
+  for (const split of [validationSplit, testSplit]) if (split !== null) dataset.samples(split)
+  const model = new VisionLanguageModel(parts)
+  const loader = { tokenizer, images, ...(chosen.maxLength && { maxLength: chosen.maxLength }) }
+
+  const forward = (step: Step): StepLoss => {
+    const logits = task.logits(step.pooled({ image: 'full', text: 'full' }, pooling), step)
+    const loss = task.loss(logits, step)
+    return { total: loss, parts: { [task.name]: loss } }
+  }
+  const score = (context: RunContext, split: string, onLost?: EvaluateOptions['onLost']): Promise<Score> =>
+    evaluate({ model, task, dataset, split, loader: { ...loader, parts: [] }, batchSize, pooling, random: context.random, ...(onLost && { onLost }) })
+
+  return {
+    name,
+    run(context) {
+      let epoch = 0
+      const training = train(context, {
+        ...chosen,
+        stage: name,
+        model,
+        samples,
+        loader: { ...loader, parts: [task] },
+        forward,
+        transforms,
+        validate: validationSplit === null ? undefined : { every: chosen.validateEvery, run: () => score(context, validationSplit) },
+        restoreBest: validationSplit !== null,
+      }).pipe(
+        tap((event) => {
+          if (event.type === 'step') epoch = event.epoch
+        }),
+      )
+      return testSplit === null
+        ? training
+        : concat(
+            training,
+            test(
+              context,
+              () => epoch,
+              (onLost) => score(context, testSplit, onLost),
+            ),
+          )
+    },
+  }
+}
+
+/** The final score; nothing when the run was stopped. */
+function test(context: RunContext, epoch: () => number, score: (onLost: NonNullable<EvaluateOptions['onLost']>) => Promise<Score>): Observable<RunEvent> {
+  return defer(async (): Promise<RunEvent[]> => {
+    if (context.signal.aborted) return []
+    const lost: RunEvent[] = []
+    const found = await score(({ id, reason }) => lost.push({ type: 'sample-lost', stage: name, id, reason }))
+    return [...lost, { type: 'score', stage: name, epoch: epoch(), score: found }]
+  }).pipe(mergeAll())
+}

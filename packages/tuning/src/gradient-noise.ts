@@ -1,0 +1,46 @@
+import {
+  abs,
+  add,
+  div,
+  isNaN as isNaNTensor,
+  max,
+  mean,
+  mul,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  tensor,
+  where,
+  zerosLike,
+} from '@tensorflow/tfjs-core'
+import type { Rng } from '@unidiag/core/random'
+
+/** Added to the deviation (spec 4.4, point 5). */
+const FLOOR = 1e-8
+
+/** Unbiased standard deviation of all elements, a scalar. */
+export const deviation = (gradient: Tensor): Tensor => sqrt(div(sum(square(sub(gradient, mean(gradient)))), gradient.size - 1))
+
+/**
+ * Eq. 13: normal noise with the deviation of the gradient.
+ * A single element has no deviation and gets no noise, nor does a gradient that overflowed.
+ * @param gradient before it is modulated
+ * @param usedRowsOnly leave rows alone that are zero as a whole: tokens and positions that the batch did not hold
+ */
+export function gradientNoise(gradient: Tensor, rng: Rng, usedRowsOnly: boolean): Tensor {
+  if (gradient.size === 1) return zerosLike(gradient)
+  const std = add(deviation(gradient), FLOOR)
+  const values = usedRowsOnly && gradient.rank === 2 ? usedRowNormals(gradient as Tensor2D, rng) : rng.normals(gradient.size)
+  return mul(tensor(values, gradient.shape, 'float32'), where(isNaNTensor(std), 0, std))
+}
+
+function usedRowNormals(gradient: Tensor2D, rng: Rng): Float32Array {
+  const [rows, width] = gradient.shape
+  const largest = max(abs(gradient), 1).dataSync()
+  const values = new Float32Array(rows * width)
+  for (let row = 0; row < rows; row++) if (largest[row] > 0) values.set(rng.normals(width), row * width)
+  return values
+}
