@@ -13,6 +13,7 @@ export interface CoAttentionOptions {
   readonly ffn: number
   readonly dropout: number
   readonly eps: number
+  readonly initStd: number
   readonly imageWidth: number
   readonly textWidth: number
 }
@@ -30,32 +31,32 @@ export class CoAttentionFusion implements Fusion {
   readonly #textPooler: Linear
   readonly #imagePooler: Linear
 
-  constructor(parameters: Parameters, { width, layers, heads, ffn, dropout, eps, imageWidth, textWidth }: CoAttentionOptions) {
+  constructor(parameters: Parameters, { width, layers, heads, ffn, dropout, eps, initStd, imageWidth, textWidth }: CoAttentionOptions) {
     this.width = width
     this.depth = layers
+    const init = normal(initStd)
     const stack = (name: string) =>
-      Array.from({ length: layers }, (_, i) => new PostNormBlock(parameters, `${name}.${i}`, { width, heads, ffn, eps, dropout, cross: { width } }))
-    this.#textProjection = new Linear(parameters, 'multi_modal_language_proj', textWidth, width)
-    this.#imageProjection = new Linear(parameters, 'multi_modal_vision_proj', imageWidth, width)
-    this.#types = parameters.create('modality_type_embeddings.weight', [2, width], normal(0.02))
+      Array.from({ length: layers }, (_, i) => new PostNormBlock(parameters, `${name}.${i}`, { width, heads, ffn, eps, dropout, cross: { width }, init }))
+    this.#textProjection = new Linear(parameters, 'multi_modal_language_proj', textWidth, width, { init })
+    this.#imageProjection = new Linear(parameters, 'multi_modal_vision_proj', imageWidth, width, { init })
+    this.#types = parameters.create('modality_type_embeddings.weight', [2, width], init)
     this.#imageLayers = stack('multi_modal_vision_layers')
     this.#textLayers = stack('multi_modal_language_layers')
-    this.#imagePooler = new Linear(parameters, 'multi_modal_vision_pooler.dense', width, width)
-    this.#textPooler = new Linear(parameters, 'multi_modal_language_pooler.dense', width, width)
+    this.#imagePooler = new Linear(parameters, 'multi_modal_vision_pooler.dense', width, width, { init })
+    this.#textPooler = new Linear(parameters, 'multi_modal_language_pooler.dense', width, width, { init })
   }
 
   fuse(text: Tensor3D, image: Tensor3D, mask: Tensor2D, forward: Forward): FusedStreams {
-    let x = forward.tap('fusion_in_text', this.#typed(0, forward.tap('multi_modal_language_proj', this.#textProjection.apply(text) as Tensor3D)))
-    let y = forward.tap('fusion_in_image', this.#typed(1, forward.tap('multi_modal_vision_proj', this.#imageProjection.apply(image) as Tensor3D)))
+    let x = forward.tap('fusion_in_text', this.#typed(0, forward.tap('multi_modal_language_proj', this.#textProjection.apply(text))))
+    let y = forward.tap('fusion_in_image', this.#typed(1, forward.tap('multi_modal_vision_proj', this.#imageProjection.apply(image))))
     const textMask = additiveMask(mask)
     const imageInputs: Tensor3D[] = []
     for (let i = 0; i < this.depth; i++) {
       imageInputs.push(y)
       // Parallel update: both streams read what layer i was given, so neither sees the other's new tokens.
-      const nextX = this.#textLayers[i].apply(x, textMask, forward, { context: y }, attentionNames(i, 'text2image'))
-      const nextY = this.#imageLayers[i].apply(y, undefined, forward, { context: x, mask: textMask }, attentionNames(i, 'image2text'))
-      x = forward.tap(`multi_modal_language_layers.${i}`, nextX)
-      y = forward.tap(`multi_modal_vision_layers.${i}`, nextY)
+      const next = this.#textLayers[i].apply(x, textMask, forward, { context: y }, attentionNames(i, 'text2image'))
+      y = this.#imageLayers[i].apply(y, undefined, forward, { context: x, mask: textMask }, attentionNames(i, 'image2text'))
+      x = next
     }
     return { text: x, image: y, imageInputs }
   }
@@ -64,8 +65,8 @@ export class CoAttentionFusion implements Fusion {
     const textInput = pooling === 'mean-non-pad' ? meanOver(text, mask) : poolAll(text, pooling)
     const imageInput = poolAll(image, pooling)
     const pooled = {
-      text: forward.tap('multi_modal_language_pooler', tanh(this.#textPooler.apply(textInput) as Tensor2D)),
-      image: forward.tap('multi_modal_vision_pooler', tanh(this.#imagePooler.apply(imageInput) as Tensor2D)),
+      text: forward.tap('multi_modal_language_pooler', tanh(this.#textPooler.apply(textInput))),
+      image: forward.tap('multi_modal_vision_pooler', tanh(this.#imagePooler.apply(imageInput))),
     }
     if (forward.tapped) forward.tap('multi_modal_cls_feats', concat([pooled.text, pooled.image], 1))
     return pooled

@@ -26,6 +26,8 @@ export const coAttention = definePlugin({
       dropout: z.number().min(0).lt(1).default(0.1),
       /** Of the layer norms; the reference builds its fusion from library defaults, not from RoBERTa's. */
       eps: z.number().positive().default(1e-12),
+      /** Standard deviation of new weights (spec 1.12). */
+      initStd: z.number().positive().default(0.02),
       /** Token widths to insist on; those of the encoders when left out. */
       imageWidth: z.int().positive().optional(),
       textWidth: z.int().positive().optional(),

@@ -25,6 +25,7 @@ export interface RobertaOptions {
   readonly maxLength: number
   readonly dropout: number
   readonly eps: number
+  readonly initStd: number
 }
 
 /** RoBERTa's embedding and layers; parameters `language_encoder.*` (spec 7.2). */
@@ -43,19 +44,20 @@ export class RobertaEncoder implements TextEncoder {
 
   constructor(parameters: Parameters, options: RobertaOptions) {
     const { width, heads, ffn, eps, dropout } = options
+    const init = normal(options.initStd)
     this.name = options.name
     this.width = width
     this.maxLength = options.maxLength
     this.vocabSize = options.vocabSize
     this.#maxPositions = options.maxPositions
-    this.#words = new Embedding(parameters, `${at}.embeddings.word_embeddings`, options.vocabSize, width, { padIndex: PAD })
-    this.#positions = new Embedding(parameters, `${at}.embeddings.position_embeddings`, options.maxPositions, width, { padIndex: PAD })
-    this.#tokenType = parameters.create(`${at}.embeddings.token_type_embeddings.weight`, [1, width], normal(0.02))
+    this.#words = new Embedding(parameters, `${at}.embeddings.word_embeddings`, options.vocabSize, width, { init, padIndex: PAD })
+    this.#positions = new Embedding(parameters, `${at}.embeddings.position_embeddings`, options.maxPositions, width, { init, padIndex: PAD })
+    this.#tokenType = parameters.create(`${at}.embeddings.token_type_embeddings.weight`, [1, width], init)
     this.#norm = new LayerNorm(parameters, `${at}.embeddings.LayerNorm`, width, eps)
     this.#dropout = dropout
     this.#layers = Array.from(
       { length: options.layers },
-      (_, i) => new PostNormBlock(parameters, `${at}.encoder.layer.${i}`, { width, heads, ffn, eps, dropout }),
+      (_, i) => new PostNormBlock(parameters, `${at}.encoder.layer.${i}`, { width, heads, ffn, eps, dropout, init }),
     )
   }
 
@@ -66,7 +68,7 @@ export class RobertaEncoder implements TextEncoder {
     const summed: Tensor3D = add(words, this.#positions.lookup(positionIds(ids)))
     let x = forward.tap(`${at}.embeddings`, dropout(this.#norm.apply(summed), this.#dropout, forward))
     const keys = additiveMask(mask)
-    for (const [i, layer] of this.#layers.entries()) x = forward.tap(`${at}.encoder.layer.${i}`, layer.apply(x, keys, forward))
+    for (const layer of this.#layers) x = layer.apply(x, keys, forward)
     return x
   }
 }

@@ -32,6 +32,8 @@ export const roberta = definePlugin({
       maxLength: z.int().positive().default(64),
       dropout: z.number().min(0).lt(1).default(0.1),
       eps: z.number().positive().default(1e-5),
+      /** Standard deviation of new weights. */
+      initStd: z.number().positive().default(0.02),
     })
     .refine(({ width, heads }) => width % heads === 0, { path: ['heads'], message: 'has to divide `width`' })
     .refine(({ maxLength, maxPositions }) => maxLength + PAD + 1 <= maxPositions, { path: ['maxLength'], message: 'may be `maxPositions` - 2 at most' }),

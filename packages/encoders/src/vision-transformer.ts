@@ -1,4 +1,4 @@
-import { add, broadcastTo, concat, fill, matMul, reshape, scalar, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core'
+import { add, concat, fill, scalar, type Tensor2D, type Tensor3D, type Tensor4D } from '@tensorflow/tfjs-core'
 import type { ImageEncoder } from '@unidiag/core/contracts/encoders'
 import { UniDiagError } from '@unidiag/core/errors'
 import type { Forward } from '@unidiag/core/nn/forward'
@@ -6,7 +6,9 @@ import { LayerNorm } from '@unidiag/core/nn/layer-norm'
 import { normal, type Parameter, type Parameters, uniform } from '@unidiag/core/nn/parameter'
 import { PreNormBlock } from '@unidiag/core/nn/pre-norm-block'
 import { gatherRows } from '@unidiag/core/ops/gather-rows'
-import { patchify } from './patchify.js'
+import { linear } from '@unidiag/core/ops/linear'
+import { patchify } from '@unidiag/core/ops/patchify'
+import { concatTokens, repeatToken } from '@unidiag/core/ops/tokens'
 import { resizePositions } from './resize-positions.js'
 
 const at = 'vision_encoder.visual'
@@ -49,14 +51,18 @@ export class VisionTransformer implements ImageEncoder {
     })
     this.#patchWeight = parameters.create(`${at}.conv1.weight`, [patchValues, width], uniform(patchValues ** -0.5), { layout: 'patch' })
     this.#normBefore = new LayerNorm(parameters, `${at}.ln_pre`, width, eps)
-    this.#blocks = Array.from({ length: blocks }, (_, i) => new PreNormBlock(parameters, `${at}.transformer.resblocks.${i}`, width, heads, { mlpRatio }))
+    const init = { init: normal((2 * width) ** -0.5), inProjInit: normal(std) }
+    this.#blocks = Array.from(
+      { length: blocks },
+      (_, i) => new PreNormBlock(parameters, `${at}.transformer.resblocks.${i}`, width, heads, { mlpRatio, ...init }),
+    )
     this.#normAfter = new LayerNorm(parameters, `${at}.ln_post`, width, eps)
   }
 
   encode(image: Tensor4D, forward: Forward, keep?: Tensor2D): Tensor3D {
     const visible = forward.tap('visible_tokens_before_ln_pre', this.#visible(this.#embed(image, forward), keep))
     let x = forward.tap(`${at}.ln_pre`, this.#normBefore.apply(visible))
-    for (const [i, block] of this.#blocks.entries()) x = forward.tap(`${at}.transformer.resblocks.${i}`, block.apply(x, forward))
+    for (const block of this.#blocks) x = block.apply(x, forward)
     return forward.tap(`${at}.ln_post`, this.#normAfter.apply(x))
   }
 
@@ -65,13 +71,9 @@ export class VisionTransformer implements ImageEncoder {
     const [batch, height, width] = image.shape
     if (height !== this.imageSize || width !== this.imageSize)
       throw new UniDiagError('TENSOR_SHAPE', `${this.name} expects images of ${this.imageSize} x ${this.imageSize} pixels, and got ${height} x ${width}`)
-    const patches = patchify(image, this.patchSize)
-    const [, count, values] = patches.shape
     // A convolution whose stride is its size is one matrix product over flattened patches; wasm lacks the gradient of the convolution.
-    const flat = matMul(reshape(patches, [batch * count, values]), this.#patchWeight.value as Tensor2D)
-    const embedded: Tensor3D = forward.tap('patch_embed_conv1', reshape(flat, [batch, count, this.width]))
-    const classToken: Tensor = broadcastTo(reshape(this.#classToken.value, [1, 1, this.width]), [batch, 1, this.width])
-    return add(concat([classToken as Tensor3D, embedded], 1), this.#positions.value)
+    const embedded = forward.tap('patch_embed_conv1', linear(patchify(image, this.patchSize), this.#patchWeight.value as Tensor2D))
+    return add(concatTokens(repeatToken(this.#classToken.value, batch), embedded), this.#positions.value)
   }
 
   /** The class token and the kept patches in their order; everything when nothing is hidden. */
