@@ -3,6 +3,7 @@ import { UniDiagError } from '../errors.js'
 import { diagnose } from './diagnose.js'
 import { type BackendName, backendNames, type EngineOptions, type Importer, importModule, loadEngine } from './engines.js'
 import { registerMatMulGradient } from './matmul-gradient.js'
+import { registerWasmKernels } from './wasm-kernels.js'
 
 export interface StartedBackend {
   readonly name: BackendName
@@ -36,6 +37,7 @@ export async function startBackend(name: BackendName | 'auto' = 'auto', { load =
   refuseSecondCopy(Object.keys(createRequire(import.meta.url).cache))
   await import('@unidiag/core/backend/tfjs-gradients')
   registerMatMulGradient()
+  if (chosen.name === 'wasm') registerWasmKernels()
   state[started] = chosen
   return chosen
 }
