@@ -1,0 +1,21 @@
+/** Sizes of the model and batch of `unidiag bench step`; patches are 16 pixels wide, the fusion's feed-forward part four times the fusion's width. */
+export const benchSizes = {
+  tiny: {
+    batch: 8,
+    imageSize: 64,
+    vision: { width: 64, blocks: 2, heads: 4 },
+    text: { vocabSize: 1000, maxLength: 32, width: 64, layers: 2, heads: 4, ffn: 128 },
+    fusion: { width: 64, layers: 2, heads: 4 },
+    decoder: { width: 48, layers: 2, heads: 4 },
+  },
+  small: {
+    batch: 8,
+    imageSize: 224,
+    vision: { width: 384, blocks: 6, heads: 6 },
+    text: { vocabSize: 50265, maxLength: 64, width: 384, layers: 6, heads: 6, ffn: 1536 },
+    fusion: { width: 384, layers: 3, heads: 6 },
+    decoder: { width: 192, layers: 4, heads: 3 },
+  },
+} as const
+
+export type BenchSize = keyof typeof benchSizes

@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { compose } from '@unidiag/core/compose'
+import type { Score } from '@unidiag/core/contracts/task'
+import type { Pipeline } from '@unidiag/core/pipeline'
+import { jsonl } from '@unidiag/core/sinks/jsonl'
+import { progress } from '@unidiag/core/sinks/progress'
+import { Command } from 'commander'
+import { loadConfig } from '../config.js'
+import { exitCodes, exitCodesHelp } from '../exit-codes.js'
+import { followRun } from '../follow-run.js'
+import { formatScore } from '../format-score.js'
+import { withBackend, withPlugin } from '../with-plugin.js'
+
+interface RunOptions {
+  readonly set: readonly string[]
+  readonly out?: string
+  readonly resume?: boolean
+  readonly backend?: string
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('Run every stage of a config: training, calibration, tuning and evaluation.')
+    .argument('<config>', 'config file: .ts, .yaml or .json; the config.json of an earlier run is accepted as it is')
+    .option('--set <path=value>', 'change one setting; may be given several times', (value, before: string[]) => [...before, value], [])
+    .option('--out <dir>', 'folder for checkpoints, events and the resolved config (default: `out` of the config, else runs/<name>)')
+    .option('--resume', 'go on from the last checkpoint of the folder')
+    .option('--backend <name>', 'tfjs engine: auto, tensorflow-gpu, tensorflow, wasm or cpu')
+    .addHelpText(
+      'after',
+      `
+A setting is \`seed\`, \`out\`, or a plugin (the last part of its entry) and a path into its options. Of several plugins of one entry, [...] chooses
+by the option \`name\`, or by position from 0. Values are YAML. Ctrl-C stops at the next step and saves a checkpoint; a second one stops at once.
+
+Examples:
+  $ unidiag run examples/demo/unidiag.config.yaml
+  $ unidiag run config.yaml --set seed=3 --set clip-vit.imageSize=64 --set mr-pretrain.optimizer.learningRate=1e-4
+  $ unidiag run config.yaml --set synthetic[questions].seed=7 --out runs/other
+  $ unidiag run runs/demo/config.json --resume
+${exitCodesHelp}`,
+    )
+    .action(run)
+}
+
+async function run(file: string, options: RunOptions): Promise<void> {
+  const config = await loadConfig(file, { set: options.set })
+  const out = options.out ?? config.out ?? join('runs', config.name)
+  if (!options.resume && existsSync(join(out, 'last.safetensors'))) console.error(`${out} holds an earlier run; its files are replaced`)
+  const plugins = withPlugin(withPlugin(withBackend(config.plugins, options.backend), progress()), jsonl())
+  const pipeline = await compose({ plugins, seed: config.seed, out, name: config.name })
+  try {
+    await finish(pipeline, out, options.resume === true)
+  } finally {
+    await pipeline.close()
+  }
+}
+
+async function finish(pipeline: Pipeline, out: string, resume: boolean): Promise<void> {
+  const scores = new Map<string, Score>()
+  const ended = await followRun(pipeline, {
+    resume,
+    next: (event) => {
+      if (event.type === 'score') scores.set(event.stage, event.score)
+    },
+  })
+  if (ended === 'stopped') {
+    console.error(`stopped; go on with: unidiag run ${join(out, 'config.json')} --resume`)
+    process.exitCode = exitCodes.interrupted
+    return
+  }
+  for (const [stage, score] of scores) console.log(`\n${stage}: ${formatScore(score)}`)
+  console.log(`\nfiles of the run: ${out}`)
+}
