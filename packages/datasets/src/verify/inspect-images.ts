@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { extname, join, relative } from 'node:path'
+import { UniDiagError } from '@unidiag/core/errors'
+import { decode } from '../image/decode.js'
+import { limit } from '../image/limit.js'
+import type { Fault } from '../release/fault.js'
+import type { ImagesReport, Problem } from './report.js'
+
+const AT_ONCE = 4
+
+export interface InspectedImages {
+  readonly report: ImagesReport
+  readonly problems: readonly Problem[]
+  /** Hash of the pixels of each file that could be decoded. */
+  readonly content: ReadonlyMap<string, string>
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+/** Groups of two and more keys that have the same value. */
+export function groupsOf(values: Iterable<readonly [string, string]>): string[][] {
+  const groups = new Map<string, string[]>()
+  for (const [key, value] of values) groups.set(value, [...(groups.get(value) ?? []), key])
+  return [...groups.values()].filter((group) => group.length > 1)
+}
+
+/** Decodes every file that is referred to. */
+export async function inspectImages(dir: string, files: readonly string[], folders: readonly string[]): Promise<InspectedImages> {
+  const inTurn = limit(AT_ONCE)
+  const content = new Map<string, string>()
+  const problems: Problem[] = []
+  const inspect = async (file: string): Promise<void> => {
+    try {
+      const { data, width, height, channels } = await decode(file)
+      content.set(file, createHash('sha256').update(`${width}x${height}x${channels}`).update(data).digest('hex'))
+    } catch (error) {
+      const missing = error instanceof UniDiagError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+      const reason = (error as Error).message.replace(`${file}: `, '')
+      problems.push({ kind: missing ? 'missing-image' : 'broken-image', file: relative(dir, file), reason })
+    }
+  }
+  await Promise.all(files.map((file) => inTurn(() => inspect(file))))
+  const used = new Set(files)
+  const kinds = new Set(files.map((file) => extname(file)))
+  const present = (await Promise.all(folders.map(filesBelow))).flat()
+  const short = (file: string): string => relative(dir, file)
+  return {
+    content,
+    problems: problems.sort((a, b) => (a.file < b.file ? -1 : 1)),
+    report: {
+      referenced: files.length,
+      decoded: content.size,
+      duplicates: groupsOf([...content].sort()).map((group) => group.map(short)),
+      // Masks and other companions of another file type are no images of questions.
+      unused: present
+        .filter((file) => !used.has(file) && kinds.has(extname(file)))
+        .map(short)
+        .sort(),
+    },
+  }
+}
+
+/** A fault of a release as a problem. */
+export function toProblem(dir: string, { code, file, at, reason }: Fault): Problem {
+  const place = relative(dir, file)
+  return { kind: code === 'DATA_MISSING' ? 'missing-file' : 'malformed', file: `${place || '.'}${at ? `:${at}` : ''}`, reason }
+}

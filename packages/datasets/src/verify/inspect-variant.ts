@@ -1,0 +1,61 @@
+import type { Sample } from '@unidiag/core/contracts/dataset'
+import type { Release } from '../release/release.js'
+import { groupsOf } from './inspect-images.js'
+import type { Leak, SplitReport, VariantReport } from './report.js'
+
+const plain = (text: string): string => text.trim().toLowerCase()
+const questionOf = (sample: Sample): string => `${sample.imageId}|${plain(sample.text)}`
+const rowOf = (sample: Sample): string => `${questionOf(sample)}|${sample.answers?.map(plain).join('|')}`
+const imagesOf = (samples: readonly Sample[]): Set<string> => new Set(samples.map(({ imageId }) => imageId))
+
+function splitReport(split: string, samples: readonly Sample[], known: ReadonlySet<string>): SplitReport {
+  const open = samples.filter(({ answerType }) => answerType === 'open').length
+  return {
+    split,
+    questions: samples.length,
+    images: imagesOf(samples).size,
+    open,
+    closed: samples.length - open,
+    unseenAnswers: samples.filter(({ answers = [] }) => !answers.some((answer) => known.has(plain(answer)))).length,
+  }
+}
+
+/** Ids of images by the hash of their content. */
+function contentOf(samples: readonly Sample[], content: ReadonlyMap<string, string>): Map<string, string> {
+  const byHash = new Map<string, string>()
+  for (const { imageId, image } of samples) {
+    const hash = 'file' in image ? content.get(image.file) : undefined
+    if (hash !== undefined) byHash.set(hash, imageId)
+  }
+  return byHash
+}
+
+function leakBetween([first, a]: [string, readonly Sample[]], [second, b]: [string, readonly Sample[]], content: ReadonlyMap<string, string>): Leak {
+  const inFirst = imagesOf(a)
+  const asked = new Set(a.map(questionOf))
+  const twins = contentOf(a, content)
+  return {
+    splits: [first, second],
+    images: [...imagesOf(b)].filter((image) => inFirst.has(image)).sort(),
+    sameContent: [...contentOf(b, content)].flatMap(([hash, image]) => {
+      const twin = twins.get(hash)
+      return twin !== undefined && twin !== image ? [[twin, image] as const] : []
+    }),
+    questions: b.filter((sample) => asked.has(questionOf(sample))).map(({ id }) => id),
+  }
+}
+
+/** Sizes, duplicates and leaks of one reading of a release. */
+export function inspectVariant({ variant, splits, leftOut }: Release, content: ReadonlyMap<string, string>): VariantReport {
+  const entries = [...splits]
+  const known = new Set((splits.get('train') ?? []).flatMap(({ answers = [] }) => answers.map(plain)))
+  return {
+    variant,
+    splits: entries.map(([split, samples]) => splitReport(split, samples, known)),
+    duplicates: groupsOf(entries.flatMap(([, samples]) => samples.map((sample) => [sample.id, rowOf(sample)] as const))),
+    leaks: entries
+      .flatMap((first, i) => entries.slice(i + 1).map((second) => leakBetween(first, second, content)))
+      .filter(({ images, sameContent, questions }) => images.length + sameContent.length + questions.length > 0),
+    leftOut,
+  }
+}
