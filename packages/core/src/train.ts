@@ -1,4 +1,6 @@
-import type { Observable } from 'rxjs'
+import { memory, tidy } from '@tensorflow/tfjs-core'
+import { defer, type Observable } from 'rxjs'
+import type { CheckpointKind, CheckpointState } from './checkpoint.js'
 import type { Sample } from './contracts/dataset.js'
 import type { GradientTransform } from './contracts/gradient-transform.js'
 import type { ImageLoader } from './contracts/image-loader.js'
@@ -6,30 +8,24 @@ import type { BatchPart } from './contracts/objective.js'
 import type { Score } from './contracts/task.js'
 import type { Teacher } from './contracts/teacher.js'
 import type { Tokenizer } from './contracts/tokenizer.js'
+import { BatchLoader } from './data/loader.js'
+import { UniDiagError } from './errors.js'
 import type { RunEvent } from './events.js'
 import type { VisionLanguageModel } from './model.js'
+import type { OptimizerOptions } from './optim/options.js'
+import { OptimiserStep } from './optimiser-step.js'
+import { prefetch, pump } from './pump.js'
+import { restoreTraining } from './restore-training.js'
 import type { RunContext } from './run-context.js'
 import type { Step, StepLoss } from './step.js'
-
-export interface OptimizerSettings {
-  readonly learningRate: number
-  readonly weightDecay: number
-  readonly betas: readonly [number, number]
-  readonly eps: number
-  readonly multiplier: { readonly multiModal: number; readonly heads: number }
-  readonly schedule: 'linear' | 'cosine' | 'constant'
-  /** Share of the steps. */
-  readonly warmup: number
-  readonly accumulate: number
-  readonly clipNorm?: number | undefined
-}
+import { stepPlan } from './step-plan.js'
 
 /** How samples become batches. */
 export interface BatchInputs {
   readonly tokenizer: Tokenizer
   readonly images: ImageLoader
   /** Length L of the text rows; the text encoder's longest when left out. */
-  readonly maxLength?: number
+  readonly maxLength?: number | undefined
   readonly parts: readonly BatchPart[]
 }
 
@@ -44,13 +40,14 @@ export interface TrainOptions {
   /** Training ends after `epochs` or `steps`, whichever comes first; one epoch when neither is given. */
   readonly epochs?: number | undefined
   readonly steps?: number | undefined
-  readonly optimizer: OptimizerSettings
+  readonly optimizer: OptimizerOptions
   readonly augment: boolean
   /** Batches prepared ahead of the step. */
   readonly ahead: number
   forward(step: Step): StepLoss
   /** Those that name other stages are left out. */
   readonly transforms: readonly GradientTransform[]
+  /** Scores the model after every `every` epochs and at the end; an improvement of the primary metric writes `best`. */
   readonly validate?: { readonly every: number; run(epoch: number): Promise<Score | undefined> } | undefined
   /** Optimiser steps between checkpoints; besides at the end and when stopped. */
   readonly checkpointEvery?: number | undefined
@@ -60,8 +57,115 @@ export interface TrainOptions {
 
 /**
  * Trains a stage. Cold; unsubscribing or aborting `context.signal` stops at the next optimiser step and writes `last`.
+ * Steps and epochs of events count from 1. What a step does depends on the seed and its position only, so a resumed stage goes on bit for bit.
  * @throws (as an error of the observable) UniDiagError NO_SAMPLES, GRADIENT_NONFINITE
  */
-export function train(_context: RunContext, _o: TrainOptions): Observable<RunEvent> {
-  throw new Error('not yet')
+export function train(context: RunContext, o: TrainOptions): Observable<RunEvent> {
+  return defer(() => pump(trainEvents(context, o), (event) => event, { ahead: 0 }))
+}
+
+/** Every `yield` is at a step boundary: wherever the consumer stops, the state is whole. */
+async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerator<RunEvent, void, undefined> {
+  const { stage, teacher, validate, samples, batchSize, augment, ahead } = o
+  const maxLength = o.loader.maxLength ?? o.model.text.maxLength
+  const loader = new BatchLoader({ ...o.loader, maxLength, samples, batchSize, augment, shuffle: true, random: context.random, stage })
+  const plan = stepPlan({ batchesPerEpoch: loader.batchesPerEpoch, accumulate: o.optimizer.accumulate, epochs: o.epochs, steps: o.steps })
+  if (plan.steps === 0) throw new UniDiagError('NO_SAMPLES', `${stage} has no samples to train on`)
+
+  const computing = new OptimiserStep(context, o, plan.steps)
+  let at: CheckpointState = { stage, step: 0, validated: 0 }
+  let unsaved = false
+  let failed = false
+
+  const save = async (kind: CheckpointKind): Promise<RunEvent[]> => {
+    const rest = kind === 'last' && { optimizer: computing.optimizer.state(), teacher: teacher?.values }
+    const file = await context.checkpoints.save(kind, { state: at, ...rest })
+    if (kind === 'last') unsaved = false
+    return file === undefined ? [] : [{ type: 'checkpoint', stage, kind, step: at.step, file }]
+  }
+
+  const score = async (): Promise<RunEvent[]> => {
+    const due = at.step === plan.steps || (plan.endsEpoch(at.step) && (at.step / plan.stepsPerEpoch) % (validate?.every ?? 1) === 0)
+    if (!validate || !due || at.validated === at.step) return []
+    const epoch = Math.ceil(at.step / plan.stepsPerEpoch)
+    const found = await validate.run(epoch)
+    unsaved = true
+    at = { ...at, validated: at.step }
+    if (!found) return []
+    const { value } = found.metrics[found.primary]
+    const better = at.best === undefined || value > at.best.value
+    if (better) at = { ...at, best: { value, step: at.step } }
+    return [{ type: 'score', stage, epoch, score: found }, ...(better ? await save('best') : [])]
+  }
+
+  try {
+    at = restoreTraining(context, { stage, optimizer: computing.optimizer, teacher })
+    yield { type: 'stage-start', stage, samples: samples.length, steps: plan.steps, epochs: plan.epochs, batchSize, resumedAt: at.step }
+    const started = performance.now()
+    const first = at.step
+    if (at.step > 0) yield* await score()
+
+    const reported = new Set<string>()
+    const lost: RunEvent[] = []
+    let before = started
+    let survivors = 0
+    const epochs = at.step < plan.steps ? plan.epochs : 0
+    for await (const batch of prefetch(loader.batches({ epochs, from: plan.firstBatch(at.step) }), ahead)) {
+      for (const { id, reason } of batch.lost) {
+        if (!reported.has(id)) lost.push({ type: 'sample-lost', stage, id, reason })
+        reported.add(id)
+      }
+      survivors += batch.samples.length
+      if (batch.samples.length > 0) computing.add(batch, at.step)
+      const ends = plan.endsWindow(batch.index)
+      const update = ends ? computing.apply(at.step) : undefined
+      if (teacher?.every === 'microBatch' && batch.samples.length > 0) tidy(() => teacher.update())
+      if (!ends) continue
+
+      at = { ...at, step: at.step + 1 }
+      unsaved = true
+      yield* lost.splice(0)
+      if (update) {
+        const now = performance.now()
+        yield {
+          type: 'step',
+          stage,
+          step: at.step,
+          steps: plan.steps,
+          epoch: batch.epoch + 1,
+          ...update,
+          seconds: (now - before) / 1000,
+          tensors: memory().numTensors,
+        }
+        before = performance.now()
+      }
+      if (plan.endsEpoch(at.step)) {
+        if (survivors === 0 && at.step - first >= plan.stepsPerEpoch)
+          throw new UniDiagError('NO_SAMPLES', `${stage}: every sample of epoch ${batch.epoch + 1} was lost`)
+        survivors = 0
+      }
+      if (context.signal.aborted) break
+      yield* await score()
+      if (at.step === plan.steps) break
+      if (o.checkpointEvery && at.step % o.checkpointEvery === 0) yield* await save('last')
+    }
+
+    if (unsaved) yield* await save('last')
+    if (context.signal.aborted) {
+      yield { type: 'note', stage, message: `stopped after step ${at.step} of ${plan.steps}` }
+      return
+    }
+    if (o.restoreBest && at.best) {
+      const best = await context.checkpoints.load('best')
+      if (best) context.parameters.load(best.weights, { strict: true, from: best.file })
+    }
+    yield { type: 'stage-end', stage, steps: at.step, seconds: (performance.now() - started) / 1000 }
+  } catch (error) {
+    failed = true
+    throw error
+  } finally {
+    // The consumer has unsubscribed: nobody hears of this checkpoint, but a resume needs it.
+    if (unsaved && !failed) await save('last')
+    computing.dispose()
+  }
 }

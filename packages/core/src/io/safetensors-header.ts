@@ -19,13 +19,13 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-type Fault = (what: string) => UniDiagError
+type Fault = (what: string, cause?: unknown) => UniDiagError
 
 /** Errors about one file. */
 export const faultsOf =
   (file: string): Fault =>
-  (what) =>
-    new UniDiagError('CHECKPOINT_INVALID', `${file} is not a valid safetensors file: ${what}`)
+  (what, cause) =>
+    new UniDiagError('CHECKPOINT_INVALID', `${file} is not a valid safetensors file: ${what}`, { cause })
 
 /** @param prefix the first 8 bytes @param fileSize of the whole file @returns length of the JSON header in bytes */
 export function headerLength(prefix: DataView, fileSize: number, fault: Fault): number {

@@ -27,9 +27,7 @@ describe('writeSafetensors', () => {
   it('gives back what was written, for any names, shapes, values and metadata', async () => {
     const tensor = fc
       .array(fc.nat(4), { maxLength: 4 })
-      .chain((shape) =>
-        fc.float32Array({ minLength: product(shape), maxLength: product(shape) }).map((data) => ({ shape, data: Float32Array.from(data) })),
-      )
+      .chain((shape) => fc.float32Array({ minLength: product(shape), maxLength: product(shape) }).map((data) => ({ shape, data: Float32Array.from(data) })))
     const name = fc.string({ unit: 'grapheme', minLength: 1 }).filter((s) => s !== '__metadata__' && s !== '__proto__')
     const tensors = fc.array(fc.tuple(name, tensor), { maxLength: 6 }).map((entries) => new Map(entries))
     const metadata = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true })

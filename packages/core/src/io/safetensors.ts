@@ -28,7 +28,7 @@ export async function readSafetensors(file: string, { only = () => true }: { onl
   try {
     handle = await open(file, 'r')
   } catch (error) {
-    throw fault(error instanceof Error ? error.message : String(error))
+    throw fault(error instanceof Error ? error.message : String(error), error)
   }
   try {
     const { size } = await handle.stat()
