@@ -1,4 +1,4 @@
-import { gather, mul, reshape, type Scalar, sum, type Tensor1D, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core'
+import { gather, mul, reshape, type Scalar, square, sum, type Tensor1D, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core'
 import { Fusion, TextEncoder } from '@unidiag/core/contracts/encoders'
 import { Objective } from '@unidiag/core/contracts/objective'
 import { batchKeys } from '@unidiag/core/data/batch-keys'
@@ -29,7 +29,7 @@ export const mlm = definePlugin({
         const features = step.student({ image: options.image, text: 'masked' }).text
         const positions = step.get<Tensor1D>(batchKeys.maskedTextPositions)
         // A micro-batch without a masked token: 0, and a gradient of 0, where the reference's mean is 0 / 0.
-        if (positions.size === 0) return mul(sum(features), 0) as Scalar
+        if (positions.size === 0) return mul(sum(square(features)), 0) as Scalar
 
         const labels = gather(reshape(step.get<Tensor2D>(batchKeys.maskedTextLabels), [-1]), positions) as Tensor1D
         const tokens = reshape(features, [-1, fusion.width]) as Tensor2D
