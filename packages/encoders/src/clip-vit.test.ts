@@ -1,15 +1,14 @@
 import { gather, memory, mul, randomNormal, type Scalar, square, sub, sum, type Tensor2D, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core'
-import type { ImageEncoder } from '@unidiag/core/contracts/encoders'
 import { computeGradients } from '@unidiag/core/nn/compute-gradients'
 import { inference } from '@unidiag/core/nn/forward'
 import { Parameters } from '@unidiag/core/nn/parameter'
 import { Random } from '@unidiag/core/random'
 import { useBackend } from '@unidiag/testing/backends'
+import { setUp } from '@unidiag/testing/set-up'
 import { afterEach, describe, expect, it } from 'vitest'
 import { clipVit } from './clip-vit.js'
 
 const tiny = { imageSize: 24, patchSize: 8, width: 16, heads: 2, blocks: 2 }
-const { definition } = clipVit
 
 describe('clip-vit', () => {
   useBackend()
@@ -18,33 +17,33 @@ describe('clip-vit', () => {
     parameters.dispose()
     parameters = new Parameters(new Random(0))
   })
-  const make = (options: object = tiny) => definition.setup({ needs: { parameters }, options: definition.options.parse(options) }) as ImageEncoder
+  const make = (options: Partial<typeof tiny> = tiny) => setUp(clipVit(options), { parameters })
   const image = (size: number, batch = 2) => randomNormal([batch, size, size, 3], 0, 1, 'float32', 1) as Tensor4D
 
   it.each([
     [314, 16, '304 or 320'],
     [10, 16, '16'],
     [288, 14, '280 or 294'],
-  ])('refuses %d pixels with patches of %d and names the nearest sizes', (imageSize, patchSize, nearest) => {
-    expect(() => make({ imageSize, patchSize })).toThrow(
+  ])('refuses %d pixels with patches of %d and names the nearest sizes', async (imageSize, patchSize, nearest) => {
+    await expect(make({ imageSize, patchSize })).rejects.toThrow(
       expect.objectContaining({ code: 'IMAGE_SIZE', message: expect.stringMatching(new RegExp(`${imageSize} pixels.* use ${nearest}$`)) }),
     )
     expect(parameters.all()).toEqual([])
   })
 
   it('refuses heads that do not divide the width', () => {
-    expect(definition.options.safeParse({ ...tiny, heads: 3 }).error?.issues).toMatchObject([{ path: ['heads'] }])
+    expect(clipVit.definition.options.safeParse({ ...tiny, heads: 3 }).error?.issues).toMatchObject([{ path: ['heads'] }])
   })
 
-  it('refuses an image of another size', () => {
-    const encoder = make()
+  it('refuses an image of another size', async () => {
+    const encoder = await make()
     expect(() => tidy(() => encoder.encode(image(32), inference()))).toThrow(
       expect.objectContaining({ code: 'TENSOR_SHAPE', message: expect.stringMatching(/24 x 24 pixels.*32 x 32/) }),
     )
   })
 
-  it('gives the class token and one token a patch, and leaves no tensor behind', () => {
-    const encoder = make()
+  it('gives the class token and one token a patch, and leaves no tensor behind', async () => {
+    const encoder = await make()
     const pixels = image(24)
     const before = memory().numTensors
     tidy(() => {
@@ -54,8 +53,8 @@ describe('clip-vit', () => {
     pixels.dispose()
   })
 
-  it('puts the kept patches in the order they are asked for', () => {
-    const encoder = make()
+  it('puts the kept patches in the order they are asked for', async () => {
+    const encoder = await make()
     const order = [4, 8, 0, 2, 6, 1, 7, 3, 5]
     tidy(() => {
       const pixels = image(24)
@@ -69,8 +68,8 @@ describe('clip-vit', () => {
     })
   })
 
-  it('does not look at removed patches', () => {
-    const encoder = make()
+  it('does not look at removed patches', async () => {
+    const encoder = await make()
     tidy(() => {
       const pixels = image(24, 1)
       // Patch 8 is the last one: rows and columns 16 to 23.
@@ -86,8 +85,8 @@ describe('clip-vit', () => {
     })
   })
 
-  it('gives every parameter a gradient, with hidden patches too', () => {
-    const encoder = make()
+  it('gives every parameter a gradient, with hidden patches too', async () => {
+    const encoder = await make()
     const pixels = image(24)
     for (const rows of [undefined, [8, 1, 3]]) {
       const { gradients } = computeGradients(parameters.all(), () => {
@@ -111,11 +110,11 @@ describe('clip-vit', () => {
     pixels.dispose()
   })
 
-  it('takes a checkpoint of another image size by resizing its positions', () => {
-    make({ ...tiny, imageSize: 32 })
+  it('takes a checkpoint of another image size by resizing its positions', async () => {
+    await make({ ...tiny, imageSize: 32 })
     const stored = parameters.export()
     parameters.dispose()
-    make()
+    await make()
     expect(parameters.load(stored, { strict: true }).adapted).toEqual(['vision_encoder.visual.positional_embedding'])
   })
 })

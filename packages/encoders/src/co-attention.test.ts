@@ -1,15 +1,15 @@
 import { add, memory, mul, randomNormal, type Scalar, sum, type Tensor2D, type Tensor3D, tensor, tidy } from '@tensorflow/tfjs-core'
-import type { Fusion, Pooling } from '@unidiag/core/contracts/encoders'
+import type { Pooling } from '@unidiag/core/contracts/encoders'
 import { computeGradients } from '@unidiag/core/nn/compute-gradients'
 import { inference } from '@unidiag/core/nn/forward'
 import { Parameters } from '@unidiag/core/nn/parameter'
 import { Random } from '@unidiag/core/random'
 import { useBackend } from '@unidiag/testing/backends'
+import { setUp } from '@unidiag/testing/set-up'
 import { afterEach, describe, expect, it } from 'vitest'
 import { coAttention } from './co-attention.js'
 
 const tiny = { width: 12, layers: 2, heads: 3 }
-const { definition } = coAttention
 
 describe('co-attention', () => {
   useBackend()
@@ -19,8 +19,8 @@ describe('co-attention', () => {
     parameters = new Parameters(new Random(0))
   })
   const encoders = { image: { name: 'the/vision-plugin', width: 16 }, text: { name: 'the/text-plugin', width: 8 } }
-  const make = (options: object = {}) =>
-    definition.setup({ needs: { parameters, ...encoders }, options: definition.options.parse({ ...tiny, ...options }) }) as Fusion
+  const make = (options: { layers?: number; imageWidth?: number; textWidth?: number } = {}) =>
+    setUp(coAttention({ ...tiny, ...options }), { parameters, ...encoders })
   const text = () => randomNormal([2, 5, 8], 0, 1, 'float32', 1) as Tensor3D
   const image = () => randomNormal([2, 4, 16], 0, 1, 'float32', 2) as Tensor3D
   const mask = (last = 0) => tensor([1, 1, 1, 1, 1, 1, 1, 1, last, last], [2, 5]) as Tensor2D
@@ -28,14 +28,14 @@ describe('co-attention', () => {
   it.each([
     ['imageWidth', 20, 'the/vision-plugin', 16],
     ['textWidth', 20, 'the/text-plugin', 8],
-  ])('refuses an encoder whose tokens are not %s wide, naming both plugins', (option, expected, plugin, actual) => {
+  ])('refuses an encoder whose tokens are not %s wide, naming both plugins', async (option, expected, plugin, actual) => {
     const message = expect.stringMatching(new RegExp(`@unidiag/encoders/co-attention .*width ${expected}.*${plugin} .*width ${actual}`))
-    expect(() => make({ [option]: expected })).toThrow(expect.objectContaining({ code: 'TENSOR_SHAPE', message }))
-    expect(() => make({ [option]: actual })).not.toThrow()
+    await expect(make({ [option]: expected })).rejects.toThrow(expect.objectContaining({ code: 'TENSOR_SHAPE', message }))
+    await expect(make({ [option]: actual })).resolves.toMatchObject({ width: 12 })
   })
 
-  it('fuses streams of any widths and lengths, and leaves no tensor behind', () => {
-    const fusion = make()
+  it('fuses streams of any widths and lengths, and leaves no tensor behind', async () => {
+    const fusion = await make()
     const before = memory().numTensors
     tidy(() => {
       const streams = fusion.fuse(text(), image(), mask(), inference())
@@ -49,21 +49,22 @@ describe('co-attention', () => {
     expect(memory().numTensors).toBe(before)
   })
 
-  it('shows in `imageInputs` what a fusion of fewer layers gives out', () => {
+  it('shows in `imageInputs` what a fusion of fewer layers gives out', async () => {
+    const deep = await make()
     const stored = tidy(() => {
-      const streams = make().fuse(text(), image(), mask(), inference())
+      const streams = deep.fuse(text(), image(), mask(), inference())
       return streams.imageInputs[1].dataSync().slice()
     })
     const weights = parameters.export()
     parameters.dispose()
-    const shallow = make({ layers: 1 })
+    const shallow = await make({ layers: 1 })
     parameters.load(weights)
     const out = tidy(() => shallow.fuse(text(), image(), mask(), inference()).image.dataSync().slice())
     for (const [i, value] of out.entries()) expect(value).toBeCloseTo(stored[i], 5)
   })
 
-  it('attends to padding in neither stream', () => {
-    const fusion = make()
+  it('attends to padding in neither stream', async () => {
+    const fusion = await make()
     tidy(() => {
       const values = text()
       const changed = values.dataSync().slice()
@@ -84,8 +85,8 @@ describe('co-attention', () => {
     ['first', (rows) => rows[0]],
     ['mean', (rows) => average(rows)],
     ['mean-non-pad', (rows, real) => average(rows.slice(0, real))],
-  ])('pools `%s`', (pooling, expected) => {
-    const fusion = make()
+  ])('pools `%s`', async (pooling, expected) => {
+    const fusion = await make()
     tidy(() => {
       const streams = fusion.fuse(text(), image(), mask(), inference())
       const pooled = fusion.pool(streams, mask(), pooling, inference())
@@ -104,8 +105,8 @@ describe('co-attention', () => {
     })
   })
 
-  it('gives every parameter a gradient', () => {
-    const fusion = make()
+  it('gives every parameter a gradient', async () => {
+    const fusion = await make()
     const { gradients } = computeGradients(parameters.all(), () => {
       const streams = fusion.fuse(text(), image(), mask(), inference())
       const pooled = fusion.pool(streams, mask(), 'mean', inference())

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ImageEncoder, TextEncoder } from '@unidiag/core/contracts/encoders'
 import { toFile } from '@unidiag/core/nn/layout'
 import type { ParameterOptions, Parameters } from '@unidiag/core/nn/parameter'
+import { setUp } from '@unidiag/testing/set-up'
 import { describeShared } from '@unidiag/testing/shared'
 import { expect, it } from 'vitest'
 import { clipVit } from './clip-vit.js'
@@ -10,7 +10,7 @@ import { coAttention } from './co-attention.js'
 import { roberta } from './roberta.js'
 
 /** Names and file shapes of the default model, without making its 318 million values. */
-function shapesOfDefaults(): Map<string, string> {
+async function shapesOfDefaults(): Promise<Map<string, string>> {
   const shapes = new Map<string, string>()
   const parameters = {
     create(name: string, shape: readonly number[], _: unknown, { layout = 'plain' }: ParameterOptions = {}) {
@@ -18,10 +18,9 @@ function shapesOfDefaults(): Map<string, string> {
       return { name, shape }
     },
   } as unknown as Parameters
-  const image = clipVit.definition.setup({ needs: { parameters }, options: clipVit.definition.options.parse({}) }) as ImageEncoder
-  const textOptions = roberta.definition.options.parse({ vocabSize: 50265 })
-  const text = roberta.definition.setup({ needs: { parameters, tokenizer: undefined }, options: textOptions }) as TextEncoder
-  coAttention.definition.setup({ needs: { parameters, image, text }, options: coAttention.definition.options.parse({}) })
+  const image = await setUp(clipVit(), { parameters })
+  const text = await setUp(roberta({ vocabSize: 50265 }), { parameters })
+  await setUp(coAttention(), { parameters, image, text })
   return shapes
 }
 
@@ -30,12 +29,13 @@ describeShared('the default model', (dir) => {
     const lines = (await readFile(join(dir, 'spec/umd-parameter-names-384.tsv'), 'utf8')).trim().split('\n')
     const unused = /^vision_encoder\.(?!visual)|^language_encoder\.pooler|position_ids|_head\.|^feal_proj/
     const expected = new Map(lines.map((line) => line.split('\t') as [string, string]).filter(([name]) => !unused.test(name)))
-    expect(new Map([...shapesOfDefaults()].sort())).toEqual(new Map([...expected].sort()))
+    expect(new Map([...(await shapesOfDefaults())].sort())).toEqual(new Map([...expected].sort()))
   })
 
-  it('has as many values as counted', () => {
+  it('has as many values as counted', async () => {
+    const shapes = await shapesOfDefaults()
     const count = (prefix: RegExp) =>
-      [...shapesOfDefaults()]
+      [...shapes]
         .filter(([name]) => prefix.test(name))
         .reduce(
           (total, [, shape]) =>

@@ -128,7 +128,9 @@ describeBackends('encoders against the reference', () => {
       parameters.load(weights)
       const seen = new Map<string, Float32Array>()
       const mask = toTensor<Tensor2D>(stored('in.text_masks'))
-      tidy(() => model.encode({ image: channelsLast(stored('in.image')), ids: toTensor<Tensor2D>(stored('in.text_ids')), mask }, tapInto(seen)))
+      tidy(() => {
+        model.encode({ image: channelsLast(stored('in.image')), ids: toTensor<Tensor2D>(stored('in.text_ids')), mask }, tapInto(seen))
+      })
       mask.dispose()
       // That is how the teacher's weights were made from the student's.
       const name = 'multi_modal_vision_layers.0'

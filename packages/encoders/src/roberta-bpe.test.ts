@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Tokenizer } from '@unidiag/core/contracts/tokenizer'
+import { setUp } from '@unidiag/testing/set-up'
 import { describeShared } from '@unidiag/testing/shared'
 import { describe, expect, it } from 'vitest'
 import { robertaBpe } from './roberta-bpe.js'
 
 const { definition } = robertaBpe
-const make = async (options: object) => (await definition.setup({ needs: {}, options: definition.options.parse(options) })) as Tokenizer
+const make = (options: { file?: string; dir?: string }) => setUp(robertaBpe(options))
 
 describe('roberta-bpe', () => {
   it('refuses a missing file, naming it', async () => {

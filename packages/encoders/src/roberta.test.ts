@@ -1,27 +1,26 @@
 import { memory, mul, randomNormal, type Scalar, sum, type Tensor2D, tensor, tidy } from '@tensorflow/tfjs-core'
-import type { TextEncoder } from '@unidiag/core/contracts/encoders'
 import type { Tokenizer } from '@unidiag/core/contracts/tokenizer'
 import { computeGradients } from '@unidiag/core/nn/compute-gradients'
 import { Forward, inference } from '@unidiag/core/nn/forward'
-import { Parameters } from '@unidiag/core/nn/parameter'
+import { Parameters as Store } from '@unidiag/core/nn/parameter'
 import { Random } from '@unidiag/core/random'
 import { useBackend } from '@unidiag/testing/backends'
+import { setUp } from '@unidiag/testing/set-up'
 import { afterEach, describe, expect, it } from 'vitest'
 import { roberta } from './roberta.js'
 
 const tiny = { width: 12, layers: 2, heads: 3, ffn: 24, maxPositions: 16, maxLength: 8 }
-const { definition } = roberta
+type Options = Parameters<typeof roberta>[0]
 const random = new Random(5)
 
 describe('roberta', () => {
   useBackend()
-  let parameters = new Parameters(new Random(0))
+  let parameters = new Store(new Random(0))
   afterEach(() => {
     parameters.dispose()
-    parameters = new Parameters(new Random(0))
+    parameters = new Store(new Random(0))
   })
-  const make = (options: object = {}, tokenizer?: Partial<Tokenizer>) =>
-    definition.setup({ needs: { parameters, tokenizer }, options: definition.options.parse({ ...tiny, ...options }) }) as TextEncoder
+  const make = (options: Options = {}, tokenizer?: Partial<Tokenizer>) => setUp(roberta({ ...tiny, ...options }), { parameters, tokenizer })
   const special = { bos: 0, pad: 1, eos: 2, unk: 3, mask: 19 }
   const inputs = (rows: number[][]) => {
     const shape: [number, number] = [rows.length, rows[0].length]
@@ -34,30 +33,30 @@ describe('roberta', () => {
     ] as const
   }
 
-  it('takes the vocabulary of the tokenizer', () => {
-    expect(make({}, { vocabSize: 20, special }).vocabSize).toBe(20)
+  it('takes the vocabulary of the tokenizer', async () => {
+    expect((await make({}, { vocabSize: 20, special })).vocabSize).toBe(20)
     expect(parameters.get('language_encoder.embeddings.word_embeddings.weight').shape).toEqual([20, 12])
   })
 
-  it('refuses a vocabulary smaller than the tokenizer, none at all, and padding of another id', () => {
-    expect(() => make({ vocabSize: 19 }, { vocabSize: 20, special })).toThrow(
+  it('refuses a vocabulary smaller than the tokenizer, none at all, and padding of another id', async () => {
+    await expect(make({ vocabSize: 19 }, { vocabSize: 20, special })).rejects.toThrow(
       expect.objectContaining({ code: 'TENSOR_SHAPE', message: expect.stringMatching(/19 rows.*20/) }),
     )
-    expect(() => make()).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('vocabSize') }))
-    expect(() => make({}, { vocabSize: 20, special: { ...special, pad: 0 } })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    await expect(make()).rejects.toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('vocabSize') }))
+    await expect(make({}, { vocabSize: 20, special: { ...special, pad: 0 } })).rejects.toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
-  it('refuses texts that are longer than its positions', () => {
-    expect(definition.options.safeParse({ ...tiny, maxLength: 15 }).error?.issues).toMatchObject([{ path: ['maxLength'] }])
-    const encoder = make({ vocabSize: 20 })
+  it('refuses texts that are longer than its positions', async () => {
+    expect(roberta.definition.options.safeParse({ ...tiny, maxLength: 15 }).error?.issues).toMatchObject([{ path: ['maxLength'] }])
+    const encoder = await make({ vocabSize: 20 })
     tidy(() => {
       const [ids, mask] = inputs([Array<number>(15).fill(4)])
       expect(() => encoder.encode(ids, mask, inference())).toThrow(expect.objectContaining({ code: 'TEXT_TOO_LONG' }))
     })
   })
 
-  it('gives a text the same tokens however much padding follows', () => {
-    const encoder = make({ vocabSize: 20 })
+  it('gives a text the same tokens however much padding follows', async () => {
+    const encoder = await make({ vocabSize: 20 })
     const before = memory().numTensors
     tidy(() => {
       const text = [0, 7, 9, 4, 2]
@@ -71,8 +70,8 @@ describe('roberta', () => {
     expect(memory().numTensors).toBe(before)
   })
 
-  it('gives every parameter a gradient, and the padding rows none', () => {
-    const encoder = make({ vocabSize: 20 })
+  it('gives every parameter a gradient, and the padding rows none', async () => {
+    const encoder = await make({ vocabSize: 20 })
     const { gradients } = computeGradients(parameters.all(), () => {
       const out = encoder.encode(
         ...inputs([
@@ -96,16 +95,15 @@ describe('roberta', () => {
     }
   })
 
-  it('drops out in training, by the random numbers of the pass', () => {
-    const encoder = make({ vocabSize: 20 })
+  it('drops out in training, by the random numbers of the pass', async () => {
+    const encoder = await make({ vocabSize: 20 })
     const run = (forward: Forward) => tidy(() => [...encoder.encode(...inputs([[0, 7, 9, 2]]), forward).dataSync()])
     const training = (stream: string) => new Forward({ training: true, rng: (call) => random.rng(stream, call) })
     expect(run(training('a'))).toEqual(run(training('a')))
     expect(run(training('a'))).not.toEqual(run(training('b')))
     expect(run(training('a'))).not.toEqual(run(inference()))
-    const other = new Parameters(new Random(0))
-    const options = definition.options.parse({ ...tiny, vocabSize: 20, dropout: 0 })
-    const plain = definition.setup({ needs: { parameters: other }, options }) as TextEncoder
+    const other = new Store(new Random(0))
+    const plain = await setUp(roberta({ ...tiny, vocabSize: 20, dropout: 0 }), { parameters: other })
     const passes = [training('a'), inference()].map((forward) => tidy(() => [...plain.encode(...inputs([[0, 7, 9, 2]]), forward).dataSync()]))
     expect(passes[0]).toEqual(passes[1])
     other.dispose()
