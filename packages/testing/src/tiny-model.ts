@@ -32,7 +32,7 @@ export function tinyModel({ seed = 1, dropout = 0 }: { seed?: number; dropout?: 
 
 const width = 8
 
-class TinyImageEncoder implements ImageEncoder {
+export class TinyImageEncoder implements ImageEncoder {
   readonly width = width
   readonly imageSize = 8
   readonly patchSize = 2
@@ -54,7 +54,7 @@ class TinyImageEncoder implements ImageEncoder {
   }
 }
 
-class TinyTextEncoder implements TextEncoder {
+export class TinyTextEncoder implements TextEncoder {
   readonly width = width
   readonly maxLength = 8
   readonly vocabSize = 24
@@ -71,7 +71,7 @@ class TinyTextEncoder implements TextEncoder {
   }
 }
 
-class TinyFusion implements Fusion {
+export class TinyFusion implements Fusion {
   readonly width = width
   readonly depth = 1
   readonly #text: PostNormBlock
