@@ -150,13 +150,13 @@ describe('mim', () => {
 describe('all objectives together', () => {
   useBackend()
 
-  it('leave no tensor behind in 200 steps', async () => {
+  it('leave no tensor behind', async () => {
     const { gradients } = await pipeline(mim(), mlm(), feaMim({ feaDim: 4 }), feaMlm({ feaDim: 4 }), itm())
     const { losses } = gradients(true)
     expect(Object.keys(losses).sort()).toEqual(['feaMim', 'feaMlm', 'itm', 'mim', 'mlm', 'total'])
     for (const loss of Object.values(losses)) expect(loss).toBeGreaterThan(0)
     const before = memory().numTensors
-    for (let i = 0; i < 200; i++) gradients(true)
+    for (let i = 0; i < 5; i++) gradients(true)
     expect(memory().numTensors).toBe(before)
   })
 
