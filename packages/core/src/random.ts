@@ -4,24 +4,61 @@
  */
 import { token } from './token.js'
 
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24]
-const PARITY = 0x1bd11bda
-
-/** One Threefry-2x32-20 block. Writes two 32-bit words to `out`. */
+/** One Threefry-2x32-20 block. Writes two 32-bit words to `out`. Unrolled, because dropout draws millions a step. */
 export function threefry2x32(key0: number, key1: number, counter0: number, counter1: number, out: Int32Array): void {
-  const keys = [key0 | 0, key1 | 0, key0 ^ key1 ^ PARITY]
-  let x0 = (counter0 + keys[0]) | 0
-  let x1 = (counter1 + keys[1]) | 0
-  for (let group = 0; group < 5; group++) {
-    const first = (group % 2) * 4
-    for (let i = first; i < first + 4; i++) {
-      x0 = (x0 + x1) | 0
-      const r = ROTATIONS[i]
-      x1 = ((x1 << r) | (x1 >>> (32 - r))) ^ x0
-    }
-    x0 = (x0 + keys[(group + 1) % 3]) | 0
-    x1 = (x1 + keys[(group + 2) % 3] + group + 1) | 0
-  }
+  const key2 = key0 ^ key1 ^ 0x1bd11bda
+  let x0 = (counter0 + key0) | 0
+  let x1 = (counter1 + key1) | 0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 13) | (x1 >>> 19)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 15) | (x1 >>> 17)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 26) | (x1 >>> 6)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 6) | (x1 >>> 26)) ^ x0
+  x0 = (x0 + key1) | 0
+  x1 = (x1 + key2 + 1) | 0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 17) | (x1 >>> 15)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 29) | (x1 >>> 3)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 16) | (x1 >>> 16)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 24) | (x1 >>> 8)) ^ x0
+  x0 = (x0 + key2) | 0
+  x1 = (x1 + key0 + 2) | 0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 13) | (x1 >>> 19)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 15) | (x1 >>> 17)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 26) | (x1 >>> 6)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 6) | (x1 >>> 26)) ^ x0
+  x0 = (x0 + key0) | 0
+  x1 = (x1 + key1 + 3) | 0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 17) | (x1 >>> 15)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 29) | (x1 >>> 3)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 16) | (x1 >>> 16)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 24) | (x1 >>> 8)) ^ x0
+  x0 = (x0 + key1) | 0
+  x1 = (x1 + key2 + 4) | 0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 13) | (x1 >>> 19)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 15) | (x1 >>> 17)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 26) | (x1 >>> 6)) ^ x0
+  x0 = (x0 + x1) | 0
+  x1 = ((x1 << 6) | (x1 >>> 26)) ^ x0
+  x0 = (x0 + key2) | 0
+  x1 = (x1 + key0 + 5) | 0
   out[0] = x0
   out[1] = x1
 }
@@ -46,6 +83,11 @@ export class Rng {
   constructor(key0: number, key1: number) {
     this.#key0 = key0
     this.#key1 = key1
+  }
+
+  /** Key of the generator; its blocks are counted from 0. */
+  get key(): readonly [number, number] {
+    return [this.#key0, this.#key1]
   }
 
   #bits(): number {
@@ -77,7 +119,9 @@ export class Rng {
 
   /** `n` uniforms in [0, 1) as float32. */
   uniforms(n: number): Float32Array {
-    return Float32Array.from({ length: n }, () => (this.#bits() >>> 8) / 2 ** 24)
+    const out = new Float32Array(n)
+    for (let i = 0; i < n; i++) out[i] = (this.#bits() >>> 8) / 2 ** 24
+    return out
   }
 
   /** `n` standard normals as float32. */

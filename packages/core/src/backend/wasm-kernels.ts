@@ -1,22 +1,176 @@
-import { type KernelFunc, registerKernel, type TensorInfo, type UnsortedSegmentSumAttrs } from '@tensorflow/tfjs-core'
-import type { WasmBackend } from './wasm-heap.js'
+import { engine, type NamedAttrMap, registerKernel, type TensorInfo, util } from '@tensorflow/tfjs-core'
+import { type WasmBackend, WasmHeap } from './wasm-heap.js'
 
-/** Registers what tfjs's wasm backend lacks for training, and faster kernels for UniDiag's operators. */
+type Inputs = Record<string, TensorInfo>
+type Kernel = (inputs: Inputs, attrs: Record<string, number>) => TensorInfo | TensorInfo[]
+
+/** Registers what tfjs's wasm backend lacks for training, and kernels for UniDiag's operators; see `ops/fused.ts` for what each does. */
 export function registerWasmKernels(): void {
-  register('UnsortedSegmentSum', ({ inputs, attrs, backend }) => {
-    const { x, segmentIds } = inputs as Record<string, TensorInfo>
-    const { numSegments } = attrs as unknown as UnsortedSegmentSumAttrs
-    const out = (backend as WasmBackend).makeOutput([numSegments, ...x.shape.slice(segmentIds.shape.length)], 'float32')
-    const [from, ids, to] = [x, segmentIds, out].map((info) => (backend as WasmBackend).typedArrayFromHeap(info))
-    const width = to.length / numSegments
-    to.fill(0)
-    for (let i = 0; i < ids.length; i++) {
-      if (ids[i] < 0) continue
-      const [a, b] = [i * width, ids[i] * width]
-      for (let c = 0; c < width; c++) to[b + c] += from[a + c]
-    }
-    return out
-  })
+  const heap = new WasmHeap(engine().backend as WasmBackend)
+  for (const [kernelName, kernel] of Object.entries(kernels(heap)))
+    registerKernel({
+      kernelName,
+      backendName: 'wasm',
+      kernelFunc: ({ inputs, attrs }: { inputs: unknown; attrs?: NamedAttrMap }) => kernel(inputs as Inputs, attrs as Record<string, number>),
+    })
 }
 
-const register = (kernelName: string, kernelFunc: KernelFunc): void => registerKernel({ kernelName, backendName: 'wasm', kernelFunc })
+function kernels(heap: WasmHeap): Record<string, Kernel> {
+  const { run } = heap
+  const at = (info: TensorInfo | undefined) => heap.at(info)
+  const size = (info: TensorInfo) => util.sizeFromShape(info.shape)
+
+  const unary =
+    (name: string): Kernel =>
+    ({ x }) => {
+      const y = heap.make(x.shape)
+      run[name](at(x), at(y), size(x))
+      return y
+    }
+  const unaryGradient =
+    (name: string): Kernel =>
+    ({ dy, x }) => {
+      const dx = heap.make(x.shape)
+      run[name](at(dy), at(x), at(dx), size(x))
+      return dx
+    }
+
+  return {
+    UnsortedSegmentSum({ x, segmentIds }, { numSegments }) {
+      const rows = size(segmentIds)
+      const out = heap.make([numSegments, ...x.shape.slice(segmentIds.shape.length)])
+      run.scatterRows(at(x), at(segmentIds), at(out), 1, numSegments, rows, size(out) / Math.max(1, numSegments), -1)
+      return out
+    },
+
+    UniDiagLinear({ x, weight, bias }) {
+      const [m, k] = x.shape
+      const n = weight.shape[1]
+      const y = heap.make([m, n])
+      const scratch = heap.scratch(run.matmulScratch(n))
+      if (bias) run.fillRows(at(bias), at(y), m, n)
+      run.matmul(at(x), k, 1, at(weight), n, 1, at(y), n, m, n, k, scratch, bias ? 1 : 0)
+      return y
+    },
+    UniDiagLinearGradX({ dy, weight }) {
+      const [k, n] = weight.shape
+      const m = dy.shape[0]
+      const dx = heap.make([m, k])
+      const scratch = heap.scratch(run.matmulScratch(k))
+      run.matmul(at(dy), n, 1, at(weight), 1, n, at(dx), k, m, k, n, scratch, 0)
+      return dx
+    },
+    UniDiagLinearGradWeight({ x, dy }) {
+      const [m, k] = x.shape
+      const n = dy.shape[1]
+      const dWeight = heap.make([k, n])
+      const scratch = heap.scratch(run.matmulScratch(n))
+      run.matmul(at(x), 1, k, at(dy), n, 1, at(dWeight), n, k, n, m, scratch, 0)
+      return dWeight
+    },
+    UniDiagColumnSum({ x }) {
+      const out = heap.make([x.shape[1]])
+      run.columnSum(at(x), at(out), x.shape[0], x.shape[1])
+      return out
+    },
+
+    UniDiagLayerNorm({ x, weight, bias }, { eps }) {
+      const [rows, n] = x.shape
+      const [y, mean, rstd] = [heap.make(x.shape), heap.make([rows]), heap.make([rows])]
+      run.layerNorm(at(x), at(weight), at(bias), at(y), at(mean), at(rstd), rows, n, eps)
+      return [y, mean, rstd]
+    },
+    UniDiagLayerNormGrad({ dy, x, weight, mean, rstd }) {
+      const [rows, n] = x.shape
+      const [dx, dWeight, dBias] = [heap.make(x.shape), heap.make([n]), heap.make([n])]
+      run.layerNormGrad(at(dy), at(x), at(weight), at(mean), at(rstd), at(dx), at(dWeight), at(dBias), rows, n)
+      return [dx, dWeight, dBias]
+    },
+
+    UniDiagGelu: unary('gelu'),
+    UniDiagGeluGrad: unaryGradient('geluGrad'),
+    UniDiagQuickGelu: unary('quickGelu'),
+    UniDiagQuickGeluGrad: unaryGradient('quickGeluGrad'),
+
+    UniDiagAttention({ q, k, v, mask, keep }, { heads }) {
+      const [batch, queries, width] = q.shape
+      const keys = k.shape[1]
+      const [y, p] = [heap.make(q.shape), heap.make([batch, heads, queries, keys])]
+      const packed = run.matmulScratch(Math.max(keys, width / heads))
+      const scratch = heap.scratch(packed + 4 * queries * keys)
+      run.attention(at(q), at(k), at(v), at(mask), at(keep), at(y), at(p), batch, heads, queries, keys, width, scratch + packed, scratch)
+      return [y, p]
+    },
+    UniDiagAttentionGrad({ dy, q, k, v, probabilities, keep }, { heads }) {
+      const [batch, queries, width] = q.shape
+      const keys = k.shape[1]
+      const [dq, dk, dv] = [heap.make(q.shape), heap.make(k.shape), heap.make(v.shape)]
+      const packed = run.matmulScratch(Math.max(keys, width / heads))
+      const scratch = heap.scratch(packed + 8 * queries * keys)
+      const gradients = [at(dq), at(dk), at(dv)]
+      run.attentionGrad(...[dy, q, k, v, probabilities, keep].map(at), ...gradients, ...[batch, heads, queries, keys, width], scratch + packed, scratch)
+      return [dq, dk, dv]
+    },
+
+    UniDiagGatherRows({ x, index }) {
+      const [batch, count, n] = x.shape
+      const rows = index.shape[1]
+      const y = heap.make([batch, rows, n])
+      run.gatherRows(at(x), at(index), at(y), batch, count, rows, n)
+      return y
+    },
+    UniDiagGatherRowsGrad({ dy, index }, { rows }) {
+      const [batch, kept, n] = dy.shape
+      const dx = heap.make([batch, rows, n])
+      run.scatterRows(at(dy), at(index), at(dx), batch, rows, kept, n, -1)
+      return dx
+    },
+    UniDiagEmbeddingGrad({ dy, ids }, { count, padIndex }) {
+      const [rows, n] = dy.shape
+      const dWeight = heap.make([count, n])
+      run.scatterRows(at(dy), at(ids), at(dWeight), 1, count, rows, n, padIndex)
+      return dWeight
+    },
+
+    UniDiagCrossEntropy({ logits, labels }) {
+      const [rows, n] = logits.shape
+      const [loss, p, terms] = [heap.make([]), heap.make(logits.shape), heap.make([2, rows])]
+      run.crossEntropy(at(logits), at(labels), at(terms), at(p), rows, n, heap.scratch(4 * n))
+      const values = heap.values(terms)
+      let total = 0
+      for (let r = 0; r < rows; r++) total += values[r] + Math.log(values[rows + r])
+      heap.values(loss)[0] = total / rows
+      heap.dispose(terms)
+      return [loss, p]
+    },
+    UniDiagCrossEntropyGrad({ dy, probabilities, labels }) {
+      const dLogits = heap.make(probabilities.shape)
+      run.crossEntropyGrad(at(dy), at(probabilities), at(labels), at(dLogits), probabilities.shape[0], probabilities.shape[1])
+      return dLogits
+    },
+
+    UniDiagKeepMask(_, { count, key0, key1, threshold, scale }) {
+      const out = heap.make([count])
+      run.keepMask(at(out), count, key0, key1, threshold, scale, heap.scratch(64))
+      return out
+    },
+
+    UniDiagGlobalNorm(tensors) {
+      let total = 0
+      for (const x of Object.values(tensors)) total += run.sumOfSquares(at(x), size(x))
+      const out = heap.make([])
+      heap.values(out)[0] = Math.sqrt(total)
+      return out
+    },
+    UniDiagAdamW({ parameter, gradient, m, v }, { rate, beta1, beta2, eps, decay }) {
+      const next = [heap.make(parameter.shape), heap.make(parameter.shape), heap.make(parameter.shape)]
+      run.adamw(...[parameter, gradient, m, v, ...next].map(at), size(parameter), rate, beta1, beta2, 1 - beta1, 1 - beta2, eps, 1 - decay)
+      return next
+    },
+    UniDiagEma({ average, value }, { decay }) {
+      const y = heap.make(average.shape)
+      run.ema(at(average), at(value), at(y), size(average), decay, 1 - decay)
+      return y
+    },
+  }
+}

@@ -25,6 +25,7 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagGatherRowsGrad | dy [B, K, d], index | rows (N) | dx [B, N, d] |
  * | UniDiagCrossEntropy | logits [M, C], labels [M] int32 | | mean loss [], probabilities [M, C] |
  * | UniDiagCrossEntropyGrad | dy [], probabilities, labels | | dLogits |
+ * | UniDiagKeepMask | | count, key0, key1, threshold, scale (see `keepMask`) | [count] |
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
  * | UniDiagEma | average, value | decay | the new average |
