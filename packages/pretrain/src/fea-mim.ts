@@ -27,6 +27,8 @@ const options = z.strictObject({
   feaDim: z.int().positive().default(384),
   /** h^I: a projection of its own, `feai_proj`, or the decoder's `decoder_embed` (which `code` always uses). */
   projection: z.enum(['own', 'decoderEmbed']).default('own'),
+  /** Whether `visible` compares the class token as well as the kept patches. */
+  classToken: z.boolean().default(true),
   /** Keep the gradient out of h^I where it projects the target. */
   stopGradient: z.boolean().default(false),
 })
@@ -40,7 +42,7 @@ export const feaMim = definePlugin({
   provides: Objective,
   needs: { parameters: ParameterStore, fusion: Fusion, decoder: optional(MimDecoder) },
   options,
-  setup({ needs: { parameters, fusion, decoder }, options: { mode, feaDim, projection, stopGradient } }): Objective {
+  setup({ needs: { parameters, fusion, decoder }, options: { mode, feaDim, projection, classToken, stopGradient } }): Objective {
     const needDecoder = (): MimDecoder => {
       if (decoder) return decoder
       throw new UniDiagError('PLUGIN_MISSING', 'fea-mim with these options works through the decoder of masked image modelling', {
@@ -51,7 +53,7 @@ export const feaMim = definePlugin({
       if (mode === 'code') return maskTokens(needDecoder())
       const own = projection === 'own' ? featureProjection(parameters, 'feai_proj', fusion.width, feaDim) : undefined
       const project: Project = own ? (x) => own.apply(x) : needDecoder().embed.bind(decoder)
-      if (mode === 'visible') return visibleTokens(project)
+      if (mode === 'visible') return visibleTokens(project, classToken)
       const predict = featureProjection(parameters, 'feai_pred', needDecoder().width, own ? feaDim : needDecoder().width)
       return decodedTokens(needDecoder(), project, (x) => predict.apply(x))
     }
@@ -69,16 +71,17 @@ const masked = { image: 'masked', text: 'masked' } as const
 /** Tokens without the class token. */
 const patches = (tokens: Tensor3D): Tensor3D => sliceTokens(tokens, 1)
 
-/** Student and teacher on the places that both have: the class token, and the kept patches in the student's order. */
+/** Student and teacher on the places that both have: the kept patches in the student's order, and the class token. */
 const visibleTokens =
-  (project: Project): Compare =>
+  (project: Project, classToken: boolean): Compare =>
   (step, target) => {
-    const prediction = project(step.student(masked).image)
+    const student = step.student(masked).image
     const teacher = teacherFeatures(step).image
-    const kept = concatTokens(sliceTokens(teacher, 0, 1), gatherRows(patches(teacher), step.get<Tensor2D>(batchKeys.imageKeep)))
+    const kept = gatherRows(patches(teacher), step.get<Tensor2D>(batchKeys.imageKeep))
+    const prediction = project(classToken ? student : patches(student))
     return squaredError(
       prediction,
-      target(() => project(kept)),
+      target(() => project(classToken ? concatTokens(sliceTokens(teacher, 0, 1), kept) : kept)),
     )
   }
 

@@ -84,6 +84,11 @@ describe('feaMim', () => {
     expect(losses.feaMim).toBeGreaterThan(0)
   })
 
+  it('visible: the class token counts unless told otherwise', async () => {
+    const run = async (classToken: boolean) => (await pipeline(feaMim({ feaDim: 4, classToken }))).gradients().losses.feaMim
+    expect(await run(true)).not.toBeCloseTo(await run(false), 4)
+  })
+
   it('decoder: teaches encoders, decoder and mask token', async () => {
     const { gradients } = (await pipeline(feaMim({ mode: 'decoder', feaDim: 4 }))).gradients()
     for (const name of ['vision_encoder.class', 'mim_head.mask_token', 'mim_head.decoder.resblocks.0.ln_1.weight', 'feai_proj.weight', 'feai_pred.weight'])
