@@ -9,8 +9,9 @@ const allowed = {
   tuning: ['core'],
   tasks: ['core'],
   datasets: ['core'],
+  weights: ['core'],
   testing: ['core'],
-  cli: ['core', 'encoders', 'pretrain', 'tuning', 'tasks', 'datasets'],
+  cli: ['core', 'encoders', 'pretrain', 'tuning', 'tasks', 'datasets', 'weights'],
 }
 
 let wrong = 0
