@@ -10,6 +10,8 @@ export type RunEvent =
       readonly backend: string
       readonly stages: readonly string[]
       readonly parameters: number
+      /** True when the run goes on from a checkpoint. */
+      readonly resumed: boolean
     }
   | {
       readonly type: 'stage-start'
@@ -34,6 +36,7 @@ export interface StepEvent {
   /** Optimiser steps done in this stage (the first is 1), of `steps`. */
   readonly step: number
   readonly steps: number
+  /** The first is 1, as in scores. */
   readonly epoch: number
   /** `total` and each unweighted part, averaged over the accumulation window. */
   readonly losses: Readonly<Record<string, number>>

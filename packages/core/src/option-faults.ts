@@ -31,7 +31,12 @@ function describe(issue: z.core.$ZodIssue, schema: Schema): string[] {
       `${at}: expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}, ${given}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}`,
     ]
   }
-  return [`${at}: ${issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '')}, ${given}`]
+  if (issue.code === 'not_multiple_of' && typeof issue.input === 'number') {
+    const below = Math.floor(issue.input / issue.divisor) * issue.divisor
+    return [`${at}: expected a multiple of ${issue.divisor}, ${given}; the nearest are ${below} and ${below + issue.divisor}`]
+  }
+  const message = issue.code === 'custom' ? issue.message : issue.message.replace(/^[\w ]+: /, '').replace(/, received .*$/, '')
+  return [`${at}: ${message}, ${given}`]
 }
 
 const shown = (value: unknown): string => {

@@ -133,6 +133,7 @@ export class Pipeline {
           backend: this.#container.get(Backend).name,
           stages: stages.map((stage) => stage.name),
           parameters: parameters.all().reduce((sum, { value }) => sum + value.size, 0),
+          resumed: checkpoint !== undefined,
         }
         const runs = stages.slice(first).map((stage, i) =>
           defer(() => {
