@@ -14,20 +14,12 @@ function sh(command, args) {
 }
 
 const { packageManager } = JSON.parse(readFileSync('package.json', 'utf8'))
+/** turbo looks for the package manager on PATH too, so both run with it. */
+const withPnpm = (...command) => sh('npm', ['exec', '--yes', '--loglevel=error', `--package=${packageManager}`, '--', ...command])
+
 const installed = 'node_modules/.modules.yaml'
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync('pnpm-lock.yaml').mtimeMs) {
   console.log('installing dependencies')
-  sh('npm', [
-    'exec',
-    '--yes',
-    '--loglevel=error',
-    `--package=${packageManager}`,
-    '--',
-    'pnpm',
-    'install',
-    '--frozen-lockfile',
-    '--reporter=append-only',
-    '--loglevel=warn',
-  ])
+  withPnpm('pnpm', 'install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn')
 }
-sh(process.execPath, ['node_modules/turbo/bin/turbo', 'run', 'build', '--output-logs=errors-only', '--no-update-notifier'])
+withPnpm('turbo', 'run', 'build', '--output-logs=errors-only', '--no-update-notifier')
