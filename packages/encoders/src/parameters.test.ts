@@ -24,6 +24,11 @@ async function shapesOfDefaults(): Promise<Map<string, string>> {
   return shapes
 }
 
+it('has the layer-norm eps of the reference, which comparisons of outputs cannot tell apart', () => {
+  expect(coAttention.definition.options.parse({}).eps).toBe(1e-12)
+  expect(roberta.definition.options.parse({}).eps).toBe(1e-5)
+})
+
 describeShared('the default model', (dir) => {
   it('has exactly the parameters of the reference that are used', async () => {
     const lines = (await readFile(join(dir, 'spec/umd-parameter-names-384.tsv'), 'utf8')).trim().split('\n')
