@@ -8,6 +8,8 @@ import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
 import { itmKeys, matchingPairs } from './matching-pairs.js'
 
+export { itmKeys } from './matching-pairs.js'
+
 /** Image-text matching (P(5), spec 2.6): does this image belong to this text? Objective `itm`, parameters `itm_head.fc.*`. */
 export const itm = definePlugin({
   name: '@unidiag/pretrain/itm',
