@@ -43,7 +43,7 @@ export async function restore(
   { data, set = [], backend }: { data: boolean; set?: readonly string[]; backend?: string | undefined },
 ): Promise<Restored> {
   const file = checkpointFile(path)
-  const checkpoint = await loadCheckpoint(file)
+  const checkpoint = await loadCheckpoint(file, { weightsOnly: true })
   const { plugins, seed } = await prepareConfig(checkpoint.config, file, set)
   const needed = pluginsFor(
     [Backend, Tokenizer, ImageEncoder, TextEncoder, Fusion, ImageLoader, Task, ...(data ? [Dataset] : [])],
@@ -95,8 +95,9 @@ function withMeaning(plugin: AnyPlugin, { file, meaning }: Checkpoint): AnyPlugi
     const saved = join(dirname(file), 'tokenizer.json')
     return existsSync(saved) ? robertaBpe({ file: saved }) : plugin
   }
-  if (definition.provides === (Task as Token<unknown>) && meaning.task !== undefined) {
-    const restored = { ...(options as object), state: meaning.task }
+  const { state } = (meaning.task ?? {}) as { state?: unknown }
+  if (definition.provides === (Task as Token<unknown>) && state !== undefined) {
+    const restored = { ...(options as object), state }
     if (definition.options.safeParse(restored).success) return Object.freeze({ definition, options: restored })
   }
   return plugin

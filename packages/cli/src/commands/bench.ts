@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { backendOption } from '../backend-option.js'
 import { type BenchSize, benchSizes } from '../bench/sizes.js'
 import { benchStep } from '../bench/step.js'
 import { exitCodesHelp } from '../exit-codes.js'
@@ -10,7 +11,7 @@ export function benchCommand(): Command {
       .option('--size <name>', `size of the model and batch: ${Object.keys(benchSizes).join(', ')}`, size, 'tiny')
       .option('--steps <n>', 'steps that are timed', count, 10)
       .option('--warmup <n>', 'steps before them', count, 2)
-      .option('--backend <name>', 'tfjs engine: auto, tensorflow-gpu, tensorflow, wasm or cpu')
+      .addOption(backendOption())
       .option('--json', 'print one JSON object')
       .addHelpText('after', `\nExamples:\n  $ unidiag bench step\n  $ unidiag bench step --size small --steps 3 --json\n${exitCodesHelp}`)
       .action(async (options: { size: BenchSize; steps: number; warmup: number; backend?: string; json?: boolean }) => {

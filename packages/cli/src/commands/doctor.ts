@@ -54,7 +54,8 @@ function format({ machine, node, backends, choice }: Report): string {
     `machine   ${machine.system}; ${machine.processor}; ${machine.cores} cores; ${machine.memoryGiB} GiB memory, ${machine.freeGiB} GiB free`,
     `node      ${node.version}${node.supported ? '' : ' - too old: UniDiag needs 20.19 or later'}`,
     ...backends.map(
-      ({ name, usable, problem, fix }) => `backend   ${name.padEnd(14)} ${usable ? 'loads' : `does not load: ${problem}\n${' '.repeat(25)}fix: ${fix}`}`,
+      ({ name, usable, problem, fix }) =>
+        `backend   ${name.padEnd(14)} ${usable ? 'loads' : `does not load: ${problem?.replace(/^the backend \S+ cannot start: /, '')}\n${' '.repeat(25)}fix: ${fix}`}`,
     ),
     `auto      ${choice.name ?? 'nothing'}: ${choice.why}`,
   ].join('\n')

@@ -6,11 +6,13 @@ import { Tokenizer } from '@unidiag/core/contracts/tokenizer'
 import { evaluate } from '@unidiag/core/evaluate'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { RandomSource } from '@unidiag/core/random'
+import { describeScore } from '@unidiag/core/sinks/describe-score'
 import { chooseDataset } from '@unidiag/core/stages/training-data'
 import { Command } from 'commander'
+import { backendOption } from '../backend-option.js'
 import { exitCodesHelp } from '../exit-codes.js'
-import { formatScore } from '../format-score.js'
 import { restore } from '../restore.js'
+import { setOption } from '../set-option.js'
 
 interface EvalOptions {
   readonly split: string
@@ -26,8 +28,8 @@ export function evalCommand(): Command {
     .argument('<checkpoint>', 'a .safetensors file of a run, or the folder of a run (its best weights when it has them)')
     .option('--split <name>', 'split to score', 'test')
     .option('--dataset <name>', 'name of the data set, when the run had several (default: the one it was tuned on)')
-    .option('--set <path=value>', 'change one setting of the saved config; may be given several times', (value, before: string[]) => [...before, value], [])
-    .option('--backend <name>', 'tfjs engine: auto, tensorflow-gpu, tensorflow, wasm or cpu')
+    .addOption(setOption('the saved config'))
+    .addOption(backendOption())
     .option('--json', 'print the score as one JSON object')
     .addHelpText(
       'after',
@@ -64,7 +66,7 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
     console.log(
       options.json
         ? JSON.stringify({ checkpoint: checkpoint.file, stage, step, score }, null, 2)
-        : `${checkpoint.file} (${stage}, step ${step})\n${formatScore(score)}`,
+        : [`${checkpoint.file} (${stage}, step ${step})`, ...describeScore(score)].join('\n'),
     )
   } finally {
     await pipeline.close()

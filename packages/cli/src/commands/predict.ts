@@ -10,6 +10,7 @@ import { VisionLanguageModel } from '@unidiag/core/model'
 import { noGrad } from '@unidiag/core/nn/no-grad'
 import { Step } from '@unidiag/core/step'
 import { Command, InvalidArgumentError } from 'commander'
+import { backendOption } from '../backend-option.js'
 import { exitCodesHelp } from '../exit-codes.js'
 import { questionRow } from '../question-row.js'
 import { type Restored, restore } from '../restore.js'
@@ -30,7 +31,7 @@ export function predictCommand(): Command {
     .requiredOption('--image <file>', 'JPEG or PNG')
     .requiredOption('--question <text>', 'the question')
     .option('--top <n>', 'number of answers to show', wholeNumber, 5)
-    .option('--backend <name>', 'tfjs engine: auto, tensorflow-gpu, tensorflow, wasm or cpu')
+    .addOption(backendOption())
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',

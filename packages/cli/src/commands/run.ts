@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { compose } from '@unidiag/core/compose'
-import type { Score } from '@unidiag/core/contracts/task'
 import type { Pipeline } from '@unidiag/core/pipeline'
 import { jsonl } from '@unidiag/core/sinks/jsonl'
 import { progress } from '@unidiag/core/sinks/progress'
 import { Command } from 'commander'
+import { backendOption } from '../backend-option.js'
 import { loadConfig } from '../config.js'
 import { exitCodes, exitCodesHelp } from '../exit-codes.js'
 import { followRun } from '../follow-run.js'
-import { formatScore } from '../format-score.js'
+import { setOption } from '../set-option.js'
 import { withBackend, withPlugin } from '../with-plugin.js'
 
 interface RunOptions {
@@ -23,10 +23,10 @@ export function runCommand(): Command {
   return new Command('run')
     .description('Run every stage of a config: training, calibration, tuning and evaluation.')
     .argument('<config>', 'config file: .ts, .yaml or .json; the config.json of an earlier run is accepted as it is')
-    .option('--set <path=value>', 'change one setting; may be given several times', (value, before: string[]) => [...before, value], [])
+    .addOption(setOption('the config'))
     .option('--out <dir>', 'folder for checkpoints, events and the resolved config (default: `out` of the config, else runs/<name>)')
     .option('--resume', 'go on from the last checkpoint of the folder')
-    .option('--backend <name>', 'tfjs engine: auto, tensorflow-gpu, tensorflow, wasm or cpu')
+    .addOption(backendOption())
     .addHelpText(
       'after',
       `
@@ -46,29 +46,20 @@ ${exitCodesHelp}`,
 async function run(file: string, options: RunOptions): Promise<void> {
   const config = await loadConfig(file, { set: options.set })
   const out = options.out ?? config.out ?? join('runs', config.name)
-  if (!options.resume && existsSync(join(out, 'last.safetensors'))) console.error(`${out} holds an earlier run; its files are replaced`)
+  if (!options.resume && existsSync(join(out, 'last.safetensors')))
+    console.error(`${out} holds an earlier run; its checkpoints are renamed to *.previous.safetensors`)
   const plugins = withPlugin(withPlugin(withBackend(config.plugins, options.backend), progress()), jsonl())
   const pipeline = await compose({ plugins, seed: config.seed, out, name: config.name })
   try {
-    await finish(pipeline, out, options.resume === true)
+    await follow(pipeline, out, options.resume === true)
   } finally {
     await pipeline.close()
   }
 }
 
-async function finish(pipeline: Pipeline, out: string, resume: boolean): Promise<void> {
-  const scores = new Map<string, Score>()
-  const ended = await followRun(pipeline, {
-    resume,
-    next: (event) => {
-      if (event.type === 'score') scores.set(event.stage, event.score)
-    },
-  })
-  if (ended === 'stopped') {
-    console.error(`stopped; go on with: unidiag run ${join(out, 'config.json')} --resume`)
-    process.exitCode = exitCodes.interrupted
-    return
-  }
-  for (const [stage, score] of scores) console.log(`\n${stage}: ${formatScore(score)}`)
-  console.log(`\nfiles of the run: ${out}`)
+/** Ends with 130 when it was stopped on the way. */
+async function follow(pipeline: Pipeline, out: string, resume: boolean): Promise<void> {
+  if ((await followRun(pipeline, { resume })) === 'done') return
+  console.error(`stopped; go on with: unidiag run ${join(out, 'config.json')} --resume`)
+  process.exitCode = exitCodes.interrupted
 }

@@ -1,0 +1,116 @@
+// Trains the model of unidiag.config.yaml with the whole method and by plain tuning from scratch, on the same data with the same tuning stage, and says how
+// much each got right. `node examples/demo/demo.mjs --seeds 0,1 --set fine-tune.steps=100`
+import { availableParallelism } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { loadConfig } from '@unidiag/cli/config'
+import { compose } from '@unidiag/core/compose'
+import { jsonl } from '@unidiag/core/sinks/jsonl'
+import { lastValueFrom, tap } from 'rxjs'
+
+const { values: options } = parseArgs({
+  options: { seeds: { type: 'string', default: '0,1,2' }, set: { type: 'string', multiple: true, default: [] }, config: { type: 'string' } },
+})
+const seeds = options.seeds.split(',').map(Number)
+const file = options.config ?? fileURLToPath(new URL('unidiag.config.yaml', import.meta.url))
+const config = await loadConfig(file, { set: options.set })
+
+// Plain tuning is the same pipeline without these.
+const ONLY_IN_FULL = ['@unidiag/pretrain/mr-pretrain', '@unidiag/tuning/td-calib', '@unidiag/tuning/gm-coord']
+const methods = {
+  'plain tuning': config.plugins.filter(({ definition }) => !ONLY_IN_FULL.includes(definition.name)),
+  'full method': config.plugins,
+}
+
+const started = performance.now()
+const results = []
+console.log(`UniDiag demo on synthetic phantoms: invented images and texts, made by a generator (${availableParallelism()} cores)\n`)
+for (const seed of seeds) for (const method of Object.keys(methods)) results.push(await train(method, seed))
+printTable(results)
+console.log(
+  `\n${results.length} runs in ${seconds(performance.now() - started)}; their checkpoints, configs and events are in ${relative('.', config.out)}/<method>-<seed>/`,
+)
+console.log(
+  `ask the model: npx unidiag predict --checkpoint ${relative('.', results.at(-1).out)} --image <png> --question "what organ is shown ?"  (it only knows phantoms)`,
+)
+
+/** One run; prints its stages as they end. @returns the score on the test split */
+async function train(method, seed) {
+  const out = join(config.out, `${method.replace(' ', '-')}-${seed}`)
+  const pipeline = await compose({ plugins: [...methods[method], jsonl()], seed, out, name: 'demo' })
+  const steps = []
+  let score
+  const follow = (event) => {
+    if (event.type === 'run-start') console.log(`${method}, seed ${seed} (${event.parameters} parameters, ${event.backend})`)
+    if (event.type === 'sample-lost') console.log(`  lost ${event.id}: ${event.reason}`)
+    if (event.type === 'step') steps.push(event)
+    if (event.type === 'score') score = event.score
+    if (event.type === 'stage-end') {
+      console.log(`  ${event.stage.padEnd(12)} ${String(event.steps).padStart(4)} steps, ${seconds(1000 * event.seconds).padStart(6)}   loss ${fall(steps)}`)
+      steps.length = 0
+    }
+  }
+  try {
+    await lastValueFrom(pipeline.run().pipe(tap(follow)))
+  } finally {
+    await pipeline.close()
+  }
+  console.log(`  test         ${accuracy(score.metrics.overall)} of ${score.protocol.samples} questions\n`)
+  return { method, seed, score, out }
+}
+
+/** Means over the first and the last tenth of the steps, of the total and of each part. */
+function fall(steps) {
+  const tenth = Math.max(1, Math.floor(steps.length / 10))
+  const mean = (of, name) => of.reduce((sum, { losses }) => sum + losses[name], 0) / of.length
+  const names = Object.keys(steps[0].losses).filter((name) => name !== 'total')
+  return ['total', ...(names.length > 1 ? names : [])]
+    .map((name) => `${name} ${mean(steps.slice(0, tenth), name).toFixed(3)} -> ${mean(steps.slice(-tenth), name).toFixed(3)}`)
+    .join(', ')
+}
+
+function printTable(results) {
+  const { protocol } = results[0].score
+  const { details } = protocol
+  console.log(`accuracy on ${protocol.samples} test questions about new phantoms (95 % bootstrap interval); data set ${protocol.dataset}, SYNTHETIC`)
+  console.log(
+    `split ${protocol.split} sha256 ${protocol.splitHash.slice(0, 16)}; ${details.vocabularySize} answers from ${details.vocabularySource}; ${percent(details.unproducibleShare)} of the answers cannot be produced`,
+  )
+  const columns = ['overall', 'open', 'closed']
+  const row = (cells) =>
+    console.log(
+      `  ${cells[0].padEnd(24)}${cells
+        .slice(1)
+        .map((cell) => cell.padEnd(26))
+        .join('')}`,
+    )
+  row(['', ...columns])
+  row(['most frequent answer', ...columns.map((name) => percent(details[`${name}MajorityAccuracy`]))])
+  for (const { method, seed, score } of results) row([`${method}, seed ${seed}`, ...columns.map((name) => accuracy(score.metrics[name]))])
+  const of = (method) => results.filter((result) => result.method === method).map(({ score }) => score.metrics.overall.value)
+  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length
+  const [plain, full] = [of('plain tuning'), of('full method')]
+  const gain = mean(full) - mean(plain)
+  const better = full.filter((value, i) => value > plain[i]).length
+  console.log(
+    `\nmean over ${seeds.length} seeds: plain tuning ${percent(mean(plain))}, full method ${percent(mean(full))}: ${gain >= 0 ? '+' : ''}${(100 * gain).toFixed(1)} points`,
+  )
+  console.log(
+    gain > 0
+      ? `the full method is better on average, and in ${better} of ${seeds.length} seeds`
+      : `the full method is NOT better on average here (better in ${better} of ${seeds.length} seeds)`,
+  )
+}
+
+function accuracy({ value, interval }) {
+  return `${percent(value)} (${interval.map((x) => (100 * x).toFixed(1)).join(' to ')})`
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`
+}
+
+function seconds(milliseconds) {
+  return `${(milliseconds / 1000).toFixed(1)} s`
+}
