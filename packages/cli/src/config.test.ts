@@ -97,13 +97,16 @@ describe('prepareConfig', () => {
   })
 
   it('reports every plugin that cannot be imported, with the nearest name', async () => {
-    const error = await failing(prepareConfig({ plugins: ['clip-vitt', '@unidiag/tasks/vqaa', '@unidiag/core/compose', 'not-there/x', './none.ts'] }, 'a.yaml'))
+    const error = await failing(
+      prepareConfig({ plugins: ['clip-vitt', '@unidiag/tasks/vqaa', '@unidiag/core/compose', 'not-there/x', './none.ts', 'data:text/javascript,1'] }, 'a.yaml'),
+    )
     expect(error.code).toBe('PLUGIN_UNKNOWN')
     expect(error.message).toMatch(/clip-vitt: no such package entry; did you mean clip-vit\?/)
     expect(error.message).toMatch(/@unidiag\/tasks\/vqaa: no such package entry; did you mean @unidiag\/tasks\/vqa\?/)
     expect(error.message).toMatch(/@unidiag\/core\/compose: the module exports 0 plugins/)
     expect(error.message).toMatch(/not-there\/x: no such package entry; is the package installed\?/)
     expect(error.message).toMatch(/none\.ts: /)
+    expect(error.message).toMatch(/data:text\/javascript,1: not a package entry or a path/)
   })
 
   it('accepts what a run has saved', async () => {

@@ -37,6 +37,8 @@ export async function makePlugins(items: readonly ConfigItem[], from: string): P
 
 /** The one plugin factory that the module of an entry exports. */
 export async function pluginFactory(entry: string, from: string): Promise<Factory> {
+  // A config may come with weights from elsewhere: what can be named is what is installed or a file, never code in the name itself (`data:` URLs).
+  if (!isAbsolute(entry) && !/^(@[\w.-]+\/)?\w[\w./-]*$/.test(entry)) throw new Error('not a package entry or a path')
   const url = isAbsolute(entry) ? pathToFileURL(entry).href : (resolveEntry(entry, resolve(from)) ?? resolveEntry(entry, fileURLToPath(import.meta.url)))
   if (url === undefined) {
     const near = suggest(entry, entry.includes('/') ? knownEntries : knownEntries.map(lastPart))
