@@ -13,7 +13,7 @@ function upperTail4(z: v128, gaussian: v128): v128 {
 
 /** Phi(x), the normal distribution function; `gaussian` = exp(-x^2 / 2). */
 function cumulative4(x: v128, gaussian: v128): v128 {
-  const half = f32x4.mul(upperTail4(f32x4.mul(f32x4.abs(x), f32x4.splat(0.7071067811865476)), gaussian), f32x4.splat(0.5))
+  const half = f32x4.mul(upperTail4(f32x4.mul(f32x4.abs(x), f32x4.splat(<f32>Math.SQRT1_2)), gaussian), f32x4.splat(0.5))
   return v128.bitselect(f32x4.sub(f32x4.splat(1), half), half, f32x4.ge(x, f32x4.splat(0)))
 }
 
@@ -45,28 +45,59 @@ function quickGeluGrad4(dy: v128, x: v128): v128 {
   return f32x4.mul(dy, f32x4.mul(s, f32x4.add(f32x4.mul(scaled, f32x4.sub(f32x4.splat(1), s)), f32x4.splat(1))))
 }
 
-// Four at a time; what is left over goes through the same arithmetic one by one, in lane 0.
+// The last four values of an array are computed again when its size is no multiple of four: one loop body stays inlined.
+// Arrays of less than four go through the scratch.
 
-export function gelu(x: usize, y: usize, count: i32): void {
-  let i = 0
-  for (; i + 4 <= count; i += 4) v128.store(y + (i << 2), gelu4(v128.load(x + (i << 2))))
-  for (; i < count; i++) store<f32>(y + (i << 2), f32x4.extract_lane(gelu4(v128.load32_splat(x + (i << 2))), 0))
+export function gelu(x: usize, y: usize, count: i32, scratch: usize): void {
+  if (count < 4) {
+    memory.copy(scratch, x, count << 2)
+    gelu(scratch, scratch, 4, 0)
+    memory.copy(y, scratch, count << 2)
+    return
+  }
+  for (let i = 0; i < count; i += 4) {
+    const at: usize = min(i, count - 4) << 2
+    v128.store(y + at, gelu4(v128.load(x + at)))
+  }
 }
 
-export function geluGrad(dy: usize, x: usize, dx: usize, count: i32): void {
-  let i = 0
-  for (; i + 4 <= count; i += 4) v128.store(dx + (i << 2), geluGrad4(v128.load(dy + (i << 2)), v128.load(x + (i << 2))))
-  for (; i < count; i++) store<f32>(dx + (i << 2), f32x4.extract_lane(geluGrad4(v128.load32_splat(dy + (i << 2)), v128.load32_splat(x + (i << 2))), 0))
+export function quickGelu(x: usize, y: usize, count: i32, scratch: usize): void {
+  if (count < 4) {
+    memory.copy(scratch, x, count << 2)
+    quickGelu(scratch, scratch, 4, 0)
+    memory.copy(y, scratch, count << 2)
+    return
+  }
+  for (let i = 0; i < count; i += 4) {
+    const at: usize = min(i, count - 4) << 2
+    v128.store(y + at, quickGelu4(v128.load(x + at)))
+  }
 }
 
-export function quickGelu(x: usize, y: usize, count: i32): void {
-  let i = 0
-  for (; i + 4 <= count; i += 4) v128.store(y + (i << 2), quickGelu4(v128.load(x + (i << 2))))
-  for (; i < count; i++) store<f32>(y + (i << 2), f32x4.extract_lane(quickGelu4(v128.load32_splat(x + (i << 2))), 0))
+export function geluGrad(dy: usize, x: usize, dx: usize, count: i32, scratch: usize): void {
+  if (count < 4) {
+    memory.copy(scratch, x, count << 2)
+    memory.copy(scratch + 16, dy, count << 2)
+    geluGrad(scratch + 16, scratch, scratch, 4, 0)
+    memory.copy(dx, scratch, count << 2)
+    return
+  }
+  for (let i = 0; i < count; i += 4) {
+    const at: usize = min(i, count - 4) << 2
+    v128.store(dx + at, geluGrad4(v128.load(dy + at), v128.load(x + at)))
+  }
 }
 
-export function quickGeluGrad(dy: usize, x: usize, dx: usize, count: i32): void {
-  let i = 0
-  for (; i + 4 <= count; i += 4) v128.store(dx + (i << 2), quickGeluGrad4(v128.load(dy + (i << 2)), v128.load(x + (i << 2))))
-  for (; i < count; i++) store<f32>(dx + (i << 2), f32x4.extract_lane(quickGeluGrad4(v128.load32_splat(dy + (i << 2)), v128.load32_splat(x + (i << 2))), 0))
+export function quickGeluGrad(dy: usize, x: usize, dx: usize, count: i32, scratch: usize): void {
+  if (count < 4) {
+    memory.copy(scratch, x, count << 2)
+    memory.copy(scratch + 16, dy, count << 2)
+    quickGeluGrad(scratch + 16, scratch, scratch, 4, 0)
+    memory.copy(dx, scratch, count << 2)
+    return
+  }
+  for (let i = 0; i < count; i += 4) {
+    const at: usize = min(i, count - 4) << 2
+    v128.store(dx + at, quickGeluGrad4(v128.load(dy + at), v128.load(x + at)))
+  }
 }

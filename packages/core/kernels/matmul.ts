@@ -42,7 +42,7 @@ export function matmul(
         for (; i + 4 <= bottom; i += 4) {
           const from = a + ((i * aRow + p * aColumn) << 2)
           const to = c + ((i * cRow + j) << 2)
-          if (columns == TILE) tile4(from, aRow, aColumn, panel, to, cRow, depth, add)
+          if (columns === TILE) tile4(from, aRow, aColumn, panel, to, cRow, depth, add)
           else {
             tile4(from, aRow, aColumn, panel, edge, TILE, depth, false)
             for (let r = 0; r < 4; r++) copyRow(edge + ((r * TILE) << 2), to + ((r * cRow) << 2), columns, add)
@@ -51,7 +51,7 @@ export function matmul(
         for (; i < bottom; i++) {
           const from = a + ((i * aRow + p * aColumn) << 2)
           const to = c + ((i * cRow + j) << 2)
-          if (columns == TILE) tile1(from, aColumn, panel, to, depth, add)
+          if (columns === TILE) tile1(from, aColumn, panel, to, depth, add)
           else {
             tile1(from, aColumn, panel, edge, depth, false)
             copyRow(edge, to, columns, add)
@@ -67,7 +67,7 @@ function pack(b: usize, bRow: i32, bColumn: i32, to: usize, n: i32, depth: i32):
   for (let j = 0; j < n; j += TILE) {
     const columns = min(TILE, n - j)
     const from = b + ((j * bColumn) << 2)
-    if (columns == TILE && bColumn == 1) {
+    if (columns === TILE && bColumn === 1) {
       for (let p = 0; p < depth; p++) {
         const row = from + ((p * bRow) << 2)
         v128.store(to, v128.load(row))

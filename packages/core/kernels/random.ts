@@ -18,7 +18,7 @@ export function keepMask(to: usize, count: i32, key0: i32, key1: i32, threshold:
     let x0 = i32x4.add(counter, k0)
     let x1 = k1
     for (let group = 0; group < 5; group++) {
-      const even = (group & 1) == 0
+      const even = (group & 1) === 0
       x0 = i32x4.add(x0, x1)
       x1 = v128.xor(even ? rotate4(x1, 13) : rotate4(x1, 17), x0)
       x0 = i32x4.add(x0, x1)
@@ -28,8 +28,8 @@ export function keepMask(to: usize, count: i32, key0: i32, key1: i32, threshold:
       x0 = i32x4.add(x0, x1)
       x1 = v128.xor(even ? rotate4(x1, 6) : rotate4(x1, 24), x0)
       const turn = group % 3
-      x0 = i32x4.add(x0, turn == 0 ? k1 : turn == 1 ? k2 : k0)
-      x1 = i32x4.add(i32x4.add(x1, turn == 0 ? k2 : turn == 1 ? k0 : k1), i32x4.splat(group + 1))
+      x0 = i32x4.add(x0, turn === 0 ? k1 : turn === 1 ? k2 : k0)
+      x1 = i32x4.add(i32x4.add(x1, turn === 0 ? k2 : turn === 1 ? k0 : k1), i32x4.splat(group + 1))
     }
     const target = left >= 16 ? to : scratch
     v128.store(target, v128.and(i32x4.ge_s(v128.and(x0, low), limit), kept))

@@ -38,7 +38,7 @@ export function scatterRows(y: usize, index: usize, x: usize, batch: i32, count:
     for (let r = 0; r < rows; r++) {
       const at = load<i32>(index)
       index += 4
-      if (<u32>at < <u32>count && at != skip) addRow(y, to + ((at * n) << 2), n)
+      if (<u32>at < <u32>count && at !== skip) addRow(y, to + ((at * n) << 2), n)
       y += n << 2
     }
   }

@@ -13,7 +13,7 @@ export function softmaxRow(x: usize, mask: usize, scale: f32, y: usize, n: i32):
     let s = f32x4.mul(v128.load(x + (i << 2)), scale4)
     if (mask) s = f32x4.add(s, v128.load(mask + (i << 2)))
     v128.store(x + (i << 2), s)
-    top4 = f32x4.max(top4, s)
+    top4 = f32x4.pmax(top4, s)
   }
   for (; i < n; i++) {
     let s = load<f32>(x + (i << 2)) * scale

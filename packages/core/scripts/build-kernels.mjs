@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import asc from 'assemblyscript/asc'
 
+process.chdir(new URL('..', import.meta.url).pathname)
 let binary
 const { error, stderr } = await asc.main(
   [
@@ -21,7 +22,6 @@ const { error, stderr } = await asc.main(
     '112',
   ],
   {
-    baseDir: new URL('..', import.meta.url).pathname,
     writeFile(name, contents) {
       if (name.endsWith('.wasm')) binary = contents
     },

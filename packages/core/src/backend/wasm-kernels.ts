@@ -2,7 +2,8 @@ import { engine, type NamedAttrMap, registerKernel, type TensorInfo, util } from
 import { type WasmBackend, WasmHeap } from './wasm-heap.js'
 
 type Inputs = Record<string, TensorInfo>
-type Kernel = (inputs: Inputs, attrs: Record<string, number>) => TensorInfo | TensorInfo[]
+type Attributes = Readonly<Record<string, number>> & { readonly shape: number[] }
+type Kernel = (inputs: Inputs, attrs: Attributes) => TensorInfo | TensorInfo[]
 
 /** Registers what tfjs's wasm backend lacks for training, and kernels for UniDiag's operators; see `ops/fused.ts` for what each does. */
 export function registerWasmKernels(): void {
@@ -11,7 +12,7 @@ export function registerWasmKernels(): void {
     registerKernel({
       kernelName,
       backendName: 'wasm',
-      kernelFunc: ({ inputs, attrs }: { inputs: unknown; attrs?: NamedAttrMap }) => kernel(inputs as Inputs, attrs as Record<string, number>),
+      kernelFunc: ({ inputs, attrs }: { inputs: unknown; attrs?: NamedAttrMap }) => kernel(inputs as Inputs, attrs as unknown as Attributes),
     })
 }
 
@@ -19,19 +20,22 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
   const { run } = heap
   const at = (info: TensorInfo | undefined) => heap.at(info)
   const size = (info: TensorInfo) => util.sizeFromShape(info.shape)
+  /** `[..., n]` as `[rows, n]`. */
+  const matrix = (info: TensorInfo): [number, number] => [util.sizeFromShape(info.shape.slice(0, -1)), info.shape[info.shape.length - 1]]
+  const withLast = (info: TensorInfo, n: number) => [...info.shape.slice(0, -1), n]
 
   const unary =
     (name: string): Kernel =>
     ({ x }) => {
       const y = heap.make(x.shape)
-      run[name](at(x), at(y), size(x))
+      run[name](at(x), at(y), size(x), heap.scratch(32))
       return y
     }
   const unaryGradient =
     (name: string): Kernel =>
     ({ dy, x }) => {
       const dx = heap.make(x.shape)
-      run[name](at(dy), at(x), at(dx), size(x))
+      run[name](at(dy), at(x), at(dx), size(x), heap.scratch(32))
       return dx
     }
 
@@ -44,9 +48,9 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
     },
 
     UniDiagLinear({ x, weight, bias }) {
-      const [m, k] = x.shape
+      const [m, k] = matrix(x)
       const n = weight.shape[1]
-      const y = heap.make([m, n])
+      const y = heap.make(withLast(x, n))
       const scratch = heap.scratch(run.matmulScratch(n))
       if (bias) run.fillRows(at(bias), at(y), m, n)
       run.matmul(at(x), k, 1, at(weight), n, 1, at(y), n, m, n, k, scratch, bias ? 1 : 0)
@@ -54,34 +58,35 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
     },
     UniDiagLinearGradX({ dy, weight }) {
       const [k, n] = weight.shape
-      const m = dy.shape[0]
-      const dx = heap.make([m, k])
+      const [m] = matrix(dy)
+      const dx = heap.make(withLast(dy, k))
       const scratch = heap.scratch(run.matmulScratch(k))
       run.matmul(at(dy), n, 1, at(weight), 1, n, at(dx), k, m, k, n, scratch, 0)
       return dx
     },
     UniDiagLinearGradWeight({ x, dy }) {
-      const [m, k] = x.shape
-      const n = dy.shape[1]
+      const [m, k] = matrix(x)
+      const [, n] = matrix(dy)
       const dWeight = heap.make([k, n])
       const scratch = heap.scratch(run.matmulScratch(n))
       run.matmul(at(x), 1, k, at(dy), n, 1, at(dWeight), n, k, n, m, scratch, 0)
       return dWeight
     },
     UniDiagColumnSum({ x }) {
-      const out = heap.make([x.shape[1]])
-      run.columnSum(at(x), at(out), x.shape[0], x.shape[1])
+      const [rows, n] = matrix(x)
+      const out = heap.make([n])
+      run.columnSum(at(x), at(out), rows, n)
       return out
     },
 
     UniDiagLayerNorm({ x, weight, bias }, { eps }) {
-      const [rows, n] = x.shape
+      const [rows, n] = matrix(x)
       const [y, mean, rstd] = [heap.make(x.shape), heap.make([rows]), heap.make([rows])]
       run.layerNorm(at(x), at(weight), at(bias), at(y), at(mean), at(rstd), rows, n, eps)
       return [y, mean, rstd]
     },
     UniDiagLayerNormGrad({ dy, x, weight, mean, rstd }) {
-      const [rows, n] = x.shape
+      const [rows, n] = matrix(x)
       const [dx, dWeight, dBias] = [heap.make(x.shape), heap.make([n]), heap.make([n])]
       run.layerNormGrad(at(dy), at(x), at(weight), at(mean), at(rstd), at(dx), at(dWeight), at(dBias), rows, n)
       return [dx, dWeight, dBias]
@@ -125,8 +130,14 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
       run.scatterRows(at(dy), at(index), at(dx), batch, rows, kept, n, -1)
       return dx
     },
+    UniDiagEmbedding({ weight, ids }) {
+      const [count, n] = weight.shape
+      const y = heap.make([...ids.shape, n])
+      run.gatherRows(at(weight), at(ids), at(y), 1, count, size(ids), n)
+      return y
+    },
     UniDiagEmbeddingGrad({ dy, ids }, { count, padIndex }) {
-      const [rows, n] = dy.shape
+      const [rows, n] = matrix(dy)
       const dWeight = heap.make([count, n])
       run.scatterRows(at(dy), at(ids), at(dWeight), 1, count, rows, n, padIndex)
       return dWeight
@@ -149,9 +160,9 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
       return dLogits
     },
 
-    UniDiagKeepMask(_, { count, key0, key1, threshold, scale }) {
-      const out = heap.make([count])
-      run.keepMask(at(out), count, key0, key1, threshold, scale, heap.scratch(64))
+    UniDiagKeepMask(_, { shape, key0, key1, threshold, scale }) {
+      const out = heap.make(shape)
+      run.keepMask(at(out), size(out), key0, key1, threshold, scale, heap.scratch(64))
       return out
     },
 

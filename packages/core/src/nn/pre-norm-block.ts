@@ -49,8 +49,11 @@ export class PreNormBlock {
 
   /** @param x `[B, T, d]` */
   apply(x: Tensor3D, forward: Forward): Tensor3D {
-    const packed = linear(this.#norm1.apply(x), this.#inWeight.value as Tensor2D, this.#inBias.value as Tensor1D)
-    const [q, k, v] = split(packed, 3, 2) as Tensor3D[]
+    const normal = this.#norm1.apply(x)
+    // Splitting the weights is cheaper than splitting what they make of every token.
+    const weights = split(this.#inWeight.value, 3, 1)
+    const biases = split(this.#inBias.value, 3, 0)
+    const [q, k, v] = weights.map((weight, i) => linear(normal, weight as Tensor2D, biases[i] as Tensor1D))
     const attended = add(x, this.#out.apply(attend(q, k, v, { heads: this.#heads, forward })))
     const y = add(attended, this.#contract.apply(quickGelu(this.#expand.apply(this.#norm2.apply(attended)))))
     return forward.tap(this.#name, y as Tensor3D)

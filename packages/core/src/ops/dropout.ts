@@ -1,4 +1,4 @@
-import { mul, reshape, type Tensor, tensor } from '@tensorflow/tfjs-core'
+import { mul, type Tensor, tensor } from '@tensorflow/tfjs-core'
 import type { Forward } from '../nn/forward.js'
 import { threefry2x32 } from '../random.js'
 import { differentiable, native } from './fused.js'
@@ -9,15 +9,13 @@ import { differentiable, native } from './fused.js'
  */
 export function keepMask(shape: readonly number[], rate: number, forward: Forward): Tensor | undefined {
   if (!forward.training || rate === 0) return undefined
-  const count = shape.reduce((a, b) => a * b, 1)
   const [key0, key1] = forward.nextRng().key
-  const attrs = { count, key0, key1, threshold: Math.round(rate * 65536), scale: 1 / (1 - rate) }
-  const drawn = native('UniDiagKeepMask', {}, attrs)?.[0] ?? tensor(composite(attrs))
-  return reshape(drawn, shape as number[])
+  const attrs = { shape: shape as number[], key0, key1, threshold: Math.round(rate * 65536), scale: 1 / (1 - rate) }
+  return native('UniDiagKeepMask', {}, attrs)?.[0] ?? tensor(composite(attrs), attrs.shape)
 }
 
 interface KeepMask {
-  readonly count: number
+  readonly shape: number[]
   readonly key0: number
   readonly key1: number
   readonly threshold: number
@@ -28,7 +26,8 @@ interface KeepMask {
  * Sixteen values come from the Threefry blocks 4 g .. 4 g + 3, so that four blocks can be computed side by side:
  * the low halves of their first words, the high halves, then the same of their second words.
  */
-function composite({ count, key0, key1, threshold, scale }: KeepMask): Float32Array {
+function composite({ shape, key0, key1, threshold, scale }: KeepMask): Float32Array {
+  const count = shape.reduce((a, b) => a * b, 1)
   const out = new Float32Array(Math.ceil(count / 16) * 16)
   const words = new Int32Array(2)
   for (let block = 0; 4 * block < out.length; block++) {

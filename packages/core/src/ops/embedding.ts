@@ -1,5 +1,6 @@
 import { cast, gather, mul, notEqual, range, reshape, type Tensor, type Tensor1D, type Tensor2D, unsortedSegmentSum } from '@tensorflow/tfjs-core'
 import { differentiable, native } from './fused.js'
+import { rows } from './linear.js'
 
 /**
  * Rows of a table.
@@ -11,22 +12,17 @@ export function embedding(weight: Tensor2D, ids: Tensor, padIndex = -1): Tensor 
   return differentiable<Tensor>(
     { weight },
     (save) => {
-      const flat = reshape(ids, [-1]) as Tensor1D
-      save([flat])
-      const rows = native('UniDiagGatherRows', { x: reshape(weight, [1, count, width]), index: reshape(ids, [1, -1]) })?.[0] ?? gather(weight, flat)
-      return reshape(rows, [...ids.shape, width])
+      save([ids])
+      return native('UniDiagEmbedding', { weight, ids })?.[0] ?? reshape(gather(weight, flat(ids)), [...ids.shape, width])
     },
-    (dy, [flat]) => ({
-      weight: () => {
-        const dRows = reshape(dy, [-1, width])
-        return native('UniDiagEmbeddingGrad', { dy: dRows, ids: flat }, { count, padIndex })?.[0] ?? compositeGradient(dRows, flat as Tensor1D, count, padIndex)
-      },
-    }),
+    (dy, [ids]) => ({ weight: () => native('UniDiagEmbeddingGrad', { dy, ids }, { count, padIndex })?.[0] ?? compositeGradient(dy, ids, count, padIndex) }),
   )
 }
 
-function compositeGradient(dy: Tensor, ids: Tensor1D, count: number, padIndex: number): Tensor {
-  const summed = unsortedSegmentSum(dy, ids, count)
+function compositeGradient(dy: Tensor, ids: Tensor, count: number, padIndex: number): Tensor {
+  const summed = unsortedSegmentSum(rows(dy), flat(ids), count)
   if (padIndex < 0) return summed
   return mul(summed, reshape(cast(notEqual(range(0, count, 1, 'int32'), padIndex), 'float32'), [-1, 1]))
 }
+
+const flat = (ids: Tensor): Tensor1D => reshape(ids, [-1])

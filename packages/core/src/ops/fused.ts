@@ -1,4 +1,4 @@
-import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type NamedTensorMap, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core'
+import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type NamedTensorMap, type Tensor, type TensorInfo, tidy } from '@tensorflow/tfjs-core'
 
 /**
  * The seam between the operators of UniDiag and a backend.
@@ -6,26 +6,27 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * Every operator in `ops/` is written once in terms of tfjs operators and therefore runs on every backend. Where that is slow, a
  * backend registers a kernel of its own with tfjs's `registerKernel({ kernelName, backendName, kernelFunc })` under a name of this
  * table; the operator then calls it instead. A kernel gets the inputs by name and the attributes, and returns fresh tensors. Nothing
- * else has to be told. Float tensors are float32; `?` marks inputs that may be absent.
+ * else has to be told. Values are float32 where nothing else is said; `?` marks inputs that may be absent, `...` any leading dimensions.
  *
  * | kernel | inputs | attributes | outputs |
  * |---|---|---|---|
- * | UniDiagLinear | x [M, in], weight [in, out], bias? [out] | | y [M, out] |
- * | UniDiagLinearGradX | dy [M, out], weight [in, out] | | dx [M, in] |
- * | UniDiagLinearGradWeight | x [M, in], dy [M, out] | | dWeight [in, out] |
- * | UniDiagColumnSum | x [M, n] | | [n] |
- * | UniDiagLayerNorm | x [M, n], weight [n], bias [n] | eps | y [M, n], mean [M], rstd [M] |
+ * | UniDiagLinear | x [..., in], weight [in, out], bias? [out] | | y [..., out] |
+ * | UniDiagLinearGradX | dy [..., out], weight [in, out] | | dx [..., in] |
+ * | UniDiagLinearGradWeight | x [..., in], dy [..., out] | | dWeight [in, out] |
+ * | UniDiagColumnSum | x [..., n] | | [n] |
+ * | UniDiagLayerNorm | x [..., n], weight [n], bias [n] | eps | y [..., n], mean [...], rstd [...] |
  * | UniDiagLayerNormGrad | dy, x, weight, mean, rstd | | dx, dWeight, dBias |
  * | UniDiagGelu, UniDiagQuickGelu | x | | y |
  * | UniDiagGeluGrad, UniDiagQuickGeluGrad | dy, x | | dx |
  * | UniDiagAttention | q [B, Tq, d], k, v [B, Tk, d], mask? [B, Tk], keep? [B, h, Tq, Tk] | heads | y [B, Tq, d], probabilities [B, h, Tq, Tk] |
  * | UniDiagAttentionGrad | dy, q, k, v, probabilities, keep? | heads | dq, dk, dv |
- * | UniDiagEmbeddingGrad | dy [M, d], ids [M] int32 | count, padIndex (-1: none) | dWeight [count, d] |
  * | UniDiagGatherRows | x [B, N, d], index [B, K] int32 | | [B, K, d] |
  * | UniDiagGatherRowsGrad | dy [B, K, d], index | rows (N) | dx [B, N, d] |
+ * | UniDiagEmbedding | weight [count, d], ids [...] int32 | | [..., d] |
+ * | UniDiagEmbeddingGrad | dy [..., d], ids [...] int32 | count, padIndex (-1: none) | dWeight [count, d] |
  * | UniDiagCrossEntropy | logits [M, C], labels [M] int32 | | mean loss [], probabilities [M, C] |
  * | UniDiagCrossEntropyGrad | dy [], probabilities, labels | | dLogits |
- * | UniDiagKeepMask | | count, key0, key1, threshold, scale (see `keepMask`) | [count] |
+ * | UniDiagKeepMask | | shape, key0, key1, threshold, scale (see `keepMask`) | [...shape] |
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
  * | UniDiagEma | average, value | decay | the new average |
@@ -40,17 +41,22 @@ export function native(name: string, inputs: NamedTensorInfoMap, attrs: NamedAtt
   return (Array.isArray(out) ? out : [out]).map((info: TensorInfo) => current.makeTensorFromTensorInfo(info))
 }
 
-interface DifferentiableEngine {
-  runKernelFunc<T extends Tensor>(invocation: {
-    inputs: NamedTensorMap
-    forwardFunc: (backend: unknown, save: (tensors: Tensor[]) => void) => T
-    backwardsFunc: (dy: T, saved: Tensor[]) => Record<string, () => Tensor>
-  }): T
+/** The parts of tfjs's engine that a custom gradient needs; tfjs offers them as `customGrad`, which computes every gradient and copies more. */
+interface TapeEngine {
+  readonly state: { gradientDepth: number; kernelDepth: number }
+  addTapeNode(
+    name: string,
+    inputs: NamedTensorMap,
+    outputs: Tensor[],
+    gradient: (dy: Tensor) => Record<string, () => Tensor>,
+    saved: Tensor[],
+    attrs: object,
+  ): void
 }
 
 /**
- * Runs an operator with a gradient of its own. Like tfjs's `customGrad`, except that only the gradients that are needed are computed:
- * `backward` returns one function an input, called when that input leads to a parameter.
+ * Runs an operator with a gradient of its own. Only the gradients that are needed are computed: `backward` returns one function an
+ * input, called when that input leads to a parameter.
  * @param forward gets `save`, whose tensors `backward` receives
  */
 export function differentiable<T extends Tensor>(
@@ -58,5 +64,33 @@ export function differentiable<T extends Tensor>(
   forward: (save: (tensors: Tensor[]) => void) => T,
   backward: (dy: T, saved: Tensor[]) => Record<string, () => Tensor>,
 ): T {
-  return (engine() as unknown as DifferentiableEngine).runKernelFunc({ inputs, forwardFunc: (_, save) => forward(save), backwardsFunc: backward })
+  const { state } = engine() as unknown as TapeEngine
+  const recorded = state.gradientDepth > 0 && state.kernelDepth === 0
+  const saved: Tensor[] = []
+  const save = (tensors: Tensor[]): void => {
+    if (recorded) saved.push(...tensors.map(alias))
+  }
+  // What runs inside a kernel is not recorded.
+  state.kernelDepth++
+  let y: T
+  try {
+    y = tidy(() => forward(save))
+  } catch (error) {
+    for (const tensor of saved) tensor.dispose()
+    throw error
+  } finally {
+    state.kernelDepth--
+  }
+  // tfjs disposes what was saved when the backward pass ends.
+  if (recorded) (engine() as unknown as TapeEngine).addTapeNode('UniDiag', inputs, [y], (dy) => backward(dy as T, saved), saved, {})
+  return y
+}
+
+/** The same values under a tensor that no scope disposes. */
+function alias(tensor: Tensor): Tensor {
+  const { backend } = engine()
+  backend.incRef(tensor.dataId)
+  const same = engine().makeTensorFromTensorInfo({ dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype })
+  same.kept = true
+  return same
 }

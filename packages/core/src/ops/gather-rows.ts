@@ -12,8 +12,8 @@ export function gatherRows(x: Tensor3D, index: Tensor2D): Tensor3D {
     { x },
     (save) => {
       save([index])
-      const found = native('UniDiagGatherRows', { x, index })?.[0]
-      return reshape(found ?? gather(reshape(x, [batch * count, width]), flatIndex(index, count)), [batch, rows, width])
+      const [found] = native('UniDiagGatherRows', { x, index }) ?? [gather(reshape(x, [batch * count, width]), flatIndex(index, count))]
+      return reshape(found, [batch, rows, width])
     },
     (dy, [index]) => ({
       x: () => {

@@ -3,32 +3,31 @@ import { differentiable, native } from './fused.js'
 
 /**
  * x W + b over the last axis.
- * The gradient transposes explicitly: a matmul with a transpose flag leaves the fast path of the wasm backend.
+ * The gradient transposes explicitly: a matmul with a transpose flag leaves the fast path of many backends.
  * @param x `[..., in]` @param weight `[in, out]` @param bias `[out]` @returns `[..., out]`
  */
 export function linear<T extends Tensor>(x: T, weight: Tensor2D, bias?: Tensor1D): T {
-  const [inWidth, outWidth] = weight.shape
-  const outShape = [...x.shape.slice(0, -1), outWidth]
   return differentiable<Tensor>(
     { x, weight, ...(bias && { bias }) },
     (save) => {
-      const rows = reshape(x, [-1, inWidth]) as Tensor2D
-      const y = native('UniDiagLinear', { x: rows, weight, ...(bias && { bias }) })?.[0] ?? composite(rows, weight, bias)
-      save([rows, weight])
-      return reshape(y, outShape)
+      save([x, weight])
+      return native('UniDiagLinear', { x, weight, ...(bias && { bias }) })?.[0] ?? composite(x, weight, bias)
     },
-    (dy, [rows, w]) => {
-      const dRows = reshape(dy, [-1, outWidth]) as Tensor2D
-      return {
-        x: () => reshape(native('UniDiagLinearGradX', { dy: dRows, weight: w })?.[0] ?? matMul(dRows, transpose(w)), x.shape),
-        weight: () => native('UniDiagLinearGradWeight', { x: rows, dy: dRows })?.[0] ?? matMul(transpose(rows), dRows),
-        bias: () => columnSum(dRows),
-      }
-    },
+    (dy, [x, weight]) => ({
+      x: () => native('UniDiagLinearGradX', { dy, weight })?.[0] ?? reshape(matMul(rows(dy), transpose(weight)), x.shape),
+      weight: () => native('UniDiagLinearGradWeight', { x, dy })?.[0] ?? matMul(transpose(rows(x)), rows(dy)),
+      bias: () => columnSum(dy),
+    }),
   ) as T
 }
 
-const composite = (x: Tensor2D, weight: Tensor2D, bias?: Tensor1D): Tensor => (bias ? add(matMul(x, weight), bias) : matMul(x, weight))
+function composite(x: Tensor, weight: Tensor2D, bias?: Tensor1D): Tensor {
+  const product = matMul(rows(x), weight)
+  return reshape(bias ? add(product, bias) : product, [...x.shape.slice(0, -1), weight.shape[1]])
+}
 
-/** Sum over rows. @param x `[M, n]` @returns `[n]` */
-export const columnSum = (x: Tensor2D): Tensor => native('UniDiagColumnSum', { x })?.[0] ?? sum(x, 0)
+/** `[..., n]` as `[M, n]`. */
+export const rows = (x: Tensor): Tensor2D => reshape(x, [-1, x.shape.at(-1) as number])
+
+/** Sum over all axes but the last. @param x `[..., n]` @returns `[n]` */
+export const columnSum = (x: Tensor): Tensor => native('UniDiagColumnSum', { x })?.[0] ?? sum(rows(x), 0)
