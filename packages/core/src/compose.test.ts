@@ -83,7 +83,7 @@ describe('compose, set-up', () => {
   })
 
   it('fills in fallbacks, and their fallbacks, unless something else provides the token', async () => {
-    const Inner = token<{ name: string }>('Inner', { fallback: () => plugin('inner-fallback', Inner) })
+    const Inner: Token<{ name: string }> = token('Inner', { fallback: () => plugin('inner-fallback', Inner) })
     const Outer: Token<{ name: string }> = token('Outer', { fallback: () => plugin('outer-fallback', Outer, { needs: { inner: Inner } }) })
     const user = () => plugin('a', A, { needs: { outer: Outer } })
     const pipeline = await composed({ plugins: [user()] })

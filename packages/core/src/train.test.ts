@@ -1,15 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { memory, mul, type Scalar } from '@tensorflow/tfjs-core'
 import { lastValueFrom, take, tap, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ToyNoise, toyImages, toyLoss, toySamples, toyStage } from '../test/toy.js'
 import { startBackend } from './backend/start.js'
+import type { BatchPart } from './contracts/objective.js'
 import type { Score } from './contracts/task.js'
+import { batchKeys } from './data/batch-keys.js'
 import { UniDiagError } from './errors.js'
 import type { RunEvent, StepEvent } from './events.js'
 import { train } from './train.js'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
 
 let folder: string
 beforeAll(async () => {
@@ -129,6 +136,32 @@ describe('train', () => {
     expect(new Set(all.map((e) => e.tensors)).size).toBe(1)
     toy.dispose()
     expect(memory().numTensors).toBe(before)
+  })
+
+  it.each([0, 2])('holds at most ahead + 1 batches (ahead = %i) and none at the end', async (ahead) => {
+    const made: WeakRef<object>[] = []
+    let done = 0
+    let most = 0
+    const prepare: BatchPart['prepare'] = (draft) => {
+      made.push(new WeakRef(draft.arrays[batchKeys.image]))
+      most = Math.max(most, made.length - done)
+    }
+    const toy = toyStage({ steps: 12, ahead })
+    toy.options.loader = { ...toy.options.loader, parts: [{ prepare }] }
+    toy.options.forward = (step) => {
+      done++
+      return toyLoss(step)
+    }
+    await events(toy)
+    expect(most).toBe(ahead + 1)
+    expect(made.length).toBeGreaterThanOrEqual(24)
+    const held = () => made.filter((ref) => ref.deref() !== undefined).length
+    for (let attempt = 0; attempt < 60 && held() > 0; attempt++) {
+      await later(attempt)
+      gc()
+    }
+    expect(held()).toBe(0)
+    toy.dispose()
   })
 
   it('is cold', async () => {
@@ -254,6 +287,10 @@ describe('train, stopped and resumed', () => {
   }
 })
 
+const broken = (): never => {
+  throw new Error('broken')
+}
+
 describe('train, when something is wrong', () => {
   it.each<[string, (toy: Toy) => void]>([
     [
@@ -267,24 +304,15 @@ describe('train, when something is wrong', () => {
     ],
     [
       'a gradient transform',
-      (toy) =>
-        toy.options.transforms.push({
-          name: 'x',
-          apply: () => {
-            throw new Error('broken')
-          },
-        }),
+      (toy) => {
+        toy.options.transforms = [{ name: 'x', apply: broken }]
+      },
     ],
     [
       'an observer',
-      (toy) =>
-        toy.options.transforms.push({
-          name: 'x',
-          observe: () => {
-            throw new Error('broken')
-          },
-          apply: () => ({}),
-        }),
+      (toy) => {
+        toy.options.transforms = [{ name: 'x', observe: broken, apply: () => ({}) }]
+      },
     ],
     [
       'the images',

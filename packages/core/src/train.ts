@@ -13,7 +13,7 @@ import { UniDiagError } from './errors.js'
 import type { RunEvent } from './events.js'
 import type { VisionLanguageModel } from './model.js'
 import type { OptimizerOptions } from './optim/options.js'
-import { OptimiserStep } from './optimiser-step.js'
+import { OptimizerStep } from './optimizer-step.js'
 import { prefetch, pump } from './pump.js'
 import { restoreTraining } from './restore-training.js'
 import type { RunContext } from './run-context.js'
@@ -72,7 +72,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
   const plan = stepPlan({ batchesPerEpoch: loader.batchesPerEpoch, accumulate: o.optimizer.accumulate, epochs: o.epochs, steps: o.steps })
   if (plan.steps === 0) throw new UniDiagError('NO_SAMPLES', `${stage} has no samples to train on`)
 
-  const computing = new OptimiserStep(context, o, plan.steps)
+  const computing = new OptimizerStep(context, o, plan.steps)
   let at: CheckpointState = { stage, step: 0, validated: 0 }
   let unsaved = false
   let failed = false
@@ -126,7 +126,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
       unsaved = true
       yield* lost.splice(0)
       if (update) {
-        const now = performance.now()
+        const seconds = (performance.now() - before) / 1000
         yield {
           type: 'step',
           stage,
@@ -134,10 +134,9 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
           steps: plan.steps,
           epoch: batch.epoch + 1,
           ...update,
-          seconds: (now - before) / 1000,
+          seconds,
           tensors: memory().numTensors,
         }
-        before = performance.now()
       }
       if (plan.endsEpoch(at.step)) {
         if (survivors === 0 && at.step - first >= plan.stepsPerEpoch)
@@ -148,6 +147,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
       yield* await score()
       if (at.step === plan.steps) break
       if (o.checkpointEvery && at.step % o.checkpointEvery === 0) yield* await save('last')
+      before = performance.now()
     }
 
     if (unsaved) yield* await save('last')

@@ -128,7 +128,7 @@ export function toyStage(o: Partial<TrainOptions> & { dir?: string; teacher?: To
   const checkpoints = new CheckpointStore({ dir: o.dir, config: { seed: 3, plugins: [], versions: {} }, parameters })
   const stop = new AbortController()
   const context: RunContext = { random, parameters, checkpoints, signal: stop.signal }
-  const options: TrainOptions = {
+  const options: { -readonly [K in keyof TrainOptions]: TrainOptions[K] } = {
     stage: 'toy',
     model,
     teacher,

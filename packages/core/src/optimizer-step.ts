@@ -25,7 +25,7 @@ export interface Update {
 }
 
 /** The arithmetic of an optimiser step: gradients of its micro-batches one after another, then transforms, clipping, AdamW, teacher. */
-export class OptimiserStep {
+export class OptimizerStep {
   readonly optimizer: AdamW
   readonly #context: RunContext
   readonly #o: TrainOptions
