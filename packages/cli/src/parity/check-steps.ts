@@ -21,7 +21,7 @@ export function checkSteps(fixture: Fixture): Promise<ParityGroup[]> {
   return withPretraining(fixture, 'masked', (model, teacher) => {
     const steps = new Comparison('optimiser steps: losses', tolerances.forward)
     const rates = new Comparison('optimiser steps: learning rates, groups and decay', tolerances.formula)
-    const { options, run } = trainer(fixture, model, teacher)
+    const { options, run, dispose } = trainer(fixture, model, teacher)
     compareGroups(rates, fixture.pretrain.groups, options)
     for (const [i, stored] of fixture.pretrain.steps.entries()) {
       const { losses, learningRate } = run(i)
@@ -30,6 +30,7 @@ export function checkSteps(fixture: Fixture): Promise<ParityGroup[]> {
       for (const [group, rate] of stored.lrs.entries())
         rates.number(`step ${i}: group ${group}`, (learningRate / options.learningRate) * fixture.pretrain.groups[group].initial_lr, rate)
     }
+    dispose()
     return [
       steps.result(),
       rates.result(),
@@ -53,7 +54,14 @@ function trainer(fixture: Fixture, model: ParityModel, teacher: Teacher) {
   })
   const batch = pretrainBatch(fixture)
   const context = { random: new Random(0), parameters: model.parameters } as RunContext
-  const training = { stage: 'parity', model: model.model, teacher, optimizer: options, transforms: [], forward: (step: Step) => weightedLoss(terms(model), step) }
+  const training = {
+    stage: 'parity',
+    model: model.model,
+    teacher,
+    optimizer: options,
+    transforms: [],
+    forward: (step: Step) => weightedLoss(terms(model), step),
+  }
   const step = new OptimiserStep(context, training as Partial<TrainOptions> as TrainOptions, config.max_steps)
   return {
     options,
@@ -61,6 +69,7 @@ function trainer(fixture: Fixture, model: ParityModel, teacher: Teacher) {
       step.add(batch, index)
       return step.apply(index)!
     },
+    dispose: () => step.dispose(),
   }
 }
 

@@ -26,10 +26,10 @@ export class Comparison {
     for (let i = 0; i < reference.length; i++) {
       scale = Math.max(scale, Math.abs(reference[i]))
       const error = Math.abs(ours[i] - reference[i])
-      // NaN has to fail, and would lose every comparison.
-      if (!(error <= difference)) difference = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
+      // NaN has to fail, and would lose every comparison; JSON knows no infinity.
+      if (!(error <= difference)) difference = Number.isFinite(error) ? error : Number.MAX_VALUE
     }
-    this.#note(name, difference / scale)
+    this.#note(name, Math.min(difference / scale, Number.MAX_VALUE))
   }
 
   number(name: string, ours: number | undefined, reference: number): void {

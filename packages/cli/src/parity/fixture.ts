@@ -1,11 +1,11 @@
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UniDiagError } from '@unidiag/core/errors'
-import { readSafetensors } from '@unidiag/core/io/safetensors'
+import { readSafetensors, type StoredTensor } from '@unidiag/core/io/safetensors'
 import { z } from 'zod'
 import { downstreamSchema, m3aeSchema, pretrainSchema, tdCalibSchema } from './fixture-schemas.js'
 
-/** A stored tensor; 64-bit integers are narrowed. */
+/** A stored tensor; 64-bit numbers are narrowed. */
 export interface FixtureTensor {
   readonly shape: readonly number[]
   readonly data: Float32Array | Int32Array
@@ -73,10 +73,11 @@ async function readJson<T extends z.ZodType>(file: string, schema: T): Promise<z
 
 async function readTensors(file: string): Promise<FixtureTensors> {
   const { tensors } = await readSafetensors(file)
-  return new Map(
-    Array.from(tensors, ([name, { shape, data }]): [string, FixtureTensor] => [
-      name,
-      { shape, data: data instanceof Float32Array ? data : Int32Array.from(data as ArrayLike<number | bigint>, Number) },
-    ]),
-  )
+  return new Map(Array.from(tensors, ([name, { shape, data }]): [string, FixtureTensor] => [name, { shape, data: narrow(data) }]))
+}
+
+function narrow(data: StoredTensor['data']): Float32Array | Int32Array {
+  if (data instanceof Float32Array) return data
+  if (data instanceof Float64Array) return Float32Array.from(data)
+  return Int32Array.from(data as ArrayLike<number | bigint>, Number)
 }
