@@ -7,7 +7,8 @@ import { Global, Opaque, toBytes } from './values.js'
 type Call = (args: readonly unknown[]) => unknown
 
 const placeholder = (path: string): [string, Call] => [path, () => new Opaque(path)]
-const list: Call = ([items]) => (Array.isArray(items) || items instanceof Set ? [...items] : [])
+const list: Call = ([items]) => (Array.isArray(items) ? items : [])
+const set: Call = (args) => new Set(list(args) as unknown[])
 const dictionary: Call = ([pairs]) =>
   new Map(Array.isArray(pairs) ? pairs.filter(Array.isArray).map(([key, value]) => [key, value]) : pairs instanceof Map ? pairs : [])
 
@@ -21,8 +22,8 @@ const pythonCalls: Readonly<Record<string, Call>> = {
   'copyreg._reconstructor': ([made]) => new Opaque(made instanceof Global ? made.path : 'object'),
   ...Object.fromEntries(
     ['builtins', '__builtin__'].flatMap((module): [string, Call][] => [
-      [`${module}.set`, list],
-      [`${module}.frozenset`, list],
+      [`${module}.set`, set],
+      [`${module}.frozenset`, set],
       [`${module}.bytes`, () => new Uint8Array(0)],
       [`${module}.bytearray`, ([value]) => toBytes(value) ?? new Uint8Array(0)],
       ...['complex', 'range', 'slice', 'object'].map((name) => placeholder(`${module}.${name}`)),

@@ -19,8 +19,11 @@ export class Opaque {
 }
 
 /** A string of Python 2 holds bytes. */
-export const toBytes = (value: unknown): Uint8Array | undefined =>
-  value instanceof Uint8Array ? value : typeof value === 'string' ? Buffer.from(value, 'latin1') : undefined
+export function toBytes(value: unknown): Uint8Array | undefined {
+  if (typeof value !== 'string') return value instanceof Uint8Array ? value : undefined
+  const { buffer, byteOffset, length } = Buffer.from(value, 'latin1')
+  return new Uint8Array(buffer, byteOffset, length)
+}
 
 export const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 

@@ -5,8 +5,15 @@ import { TensorView } from './tensor-view.js'
 
 /** No checkpoint nests this deep. It also ends containers that hold themselves. */
 const DEEPEST = 100
-/** Values that are visited; containers that share their contents could stand for more than any memory holds. */
+/** Values that are visited, and tensors that are found; containers that share their contents could stand for more than any memory holds. */
 const MOST_VALUES = 10_000_000
+const MOST_TENSORS = 1_000_000
+
+/** The way to a value, from its end. */
+interface Path {
+  readonly key: unknown
+  readonly before: Path | undefined
+}
 
 /**
  * Every tensor in a value, named by the keys and indices that lead to it, joined by dots: `state_dict.layer.weight`. A value that is
@@ -16,22 +23,28 @@ const MOST_VALUES = 10_000_000
 export function collectTensors(root: unknown): Map<string, TensorView> {
   const found = new Map<string, TensorView>()
   let visited = 0
-  const visit = (value: unknown, path: readonly string[]): void => {
+  const visit = (container: unknown, depth: number, path: Path | undefined): void => {
+    const value = container instanceof NumpyArray ? container.view : container
     if (value instanceof TensorView) {
-      const name = path.join('.') || 'tensor'
+      const name = nameOf(path)
       if (found.has(name)) throw new Fault(`two of its tensors are called ${name}`)
-      found.set(name, value)
+      if (found.set(name, value).size > MOST_TENSORS) throw new Fault(`it holds more than ${MOST_TENSORS} tensors`)
       return
     }
-    if (path.length >= DEEPEST) throw new Fault(`its containers are nested deeper than ${DEEPEST} levels`)
+    if (depth > DEEPEST) throw new Fault(`its containers are nested deeper than ${DEEPEST} levels`)
     for (const [key, item] of contents(value) ?? []) {
       if (++visited > MOST_VALUES) throw new Fault(`its containers hold more than ${MOST_VALUES} values`)
-      const inner = item instanceof NumpyArray ? item.view : item
-      if (typeof inner === 'object' && inner !== null) visit(inner, [...path, keyName(key)])
+      if (typeof item === 'object' && item !== null) visit(item, depth + 1, { key, before: path })
     }
   }
-  visit(root instanceof NumpyArray ? root.view : root, [])
+  visit(root, 0, undefined)
   return found
+}
+
+function nameOf(path: Path | undefined): string {
+  const keys: string[] = []
+  for (let at = path; at; at = at.before) keys.push(keyName(at.key))
+  return keys.reverse().join('.') || 'tensor'
 }
 
 function contents(value: unknown): Iterable<readonly [unknown, unknown]> | undefined {

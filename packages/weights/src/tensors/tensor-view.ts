@@ -103,5 +103,6 @@ function asWords(buffer: ArrayBuffer, bytes: number): { [index: number]: number 
 export const memoryStorage = (type: ElementType, data: Uint8Array): Storage => ({
   type,
   elements: Math.floor(data.length / type.bytes),
-  read: async (begin, end) => data.slice(begin, end).buffer as ArrayBuffer,
+  // A copy: the buffer of a Buffer may be a pool with memory of others.
+  read: async (begin, end) => new Uint8Array(data.subarray(begin, end)).buffer,
 })
