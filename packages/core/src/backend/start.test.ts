@@ -1,5 +1,5 @@
 import util from 'node:util'
-import { getBackend } from '@tensorflow/tfjs-core'
+import { getBackend, type KernelBackend, registerBackend, removeBackend } from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { importModule } from './engines.js'
 import { refuseSecondCopy, startBackend } from './start.js'
@@ -43,8 +43,14 @@ describe('startBackend', () => {
 
   it('says so when a package loads but registers no engine', async () => {
     await expect(startBackend('tensorflow', { load: async () => ({}) })).rejects.toMatchObject({
-      message: expect.stringContaining('could not start its tensorflow backend'),
+      message: expect.stringContaining("'tensorflow' not found in registry"),
     })
+  })
+
+  it('says so when the GPU binding finds no GPU', async () => {
+    const load = async () => registerBackend('tensorflow', () => ({ isUsingGpuDevice: false, dispose: () => {} }) as unknown as KernelBackend)
+    await expect(startBackend('tensorflow-gpu', { load })).rejects.toMatchObject({ message: expect.stringContaining('finds no GPU') })
+    removeBackend('tensorflow')
   })
 
   it('gives tfjs-node the functions that newer versions of Node lack', async () => {
