@@ -28,7 +28,7 @@ const letterTask = definePlugin({
   setup({ needs: { parameters, fusion } }): Task {
     const head = new Linear(parameters, 'cls_head.0', 2 * fusion.width, 2)
     const half = (feature: Tensor2D, from: number): Tensor2D => {
-      const zeros = mul(feature, 0)
+      const zeros: Tensor2D = mul(feature, 0)
       return head.apply(concat(from === 0 ? [feature, zeros] : [zeros, feature], 1))
     }
     return {

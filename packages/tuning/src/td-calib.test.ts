@@ -43,6 +43,25 @@ describe('tdCalib', () => {
     await pipeline.close()
   })
 
+  it('feaWeight weighs the feature losses against 1, as in the released code', async () => {
+    const feature = definePlugin({
+      name: '@unidiag/tuning/test-feature',
+      provides: Objective,
+      options: z.strictObject({}),
+      setup: (): Objective => ({ name: 'feaMim', loss: (step) => mean(square(step.student({ image: 'full', text: 'full' }).image)) as Scalar }),
+    })
+    const total = async (options: Parameters<typeof tdCalib>[0]) => {
+      const pipeline = await compose({ plugins: [...tinyPlugins(), feature(), tdCalib({ objectives: ['feaMim'], steps: 1, batchSize: 4, ...options })] })
+      const events = await lastValueFrom(pipeline.run().pipe(toArray()))
+      await pipeline.close()
+      const { losses } = events.find((event): event is StepEvent => event.type === 'step')!
+      return losses.total / losses.feaMim
+    }
+    expect(await total({})).toBeCloseTo(0.5, 5)
+    expect(await total({ feaWeight: 0.125 })).toBeCloseTo(0.125, 5)
+    expect(await total({ feaWeight: 0.125, weights: { feaMim: 2 } })).toBeCloseTo(2, 5)
+  })
+
   it('has the four objectives of Eq. 8 by default, without matching', () => {
     expect(tdCalib.definition.options.parse({})).toMatchObject({
       objectives: ['mim', 'mlm', 'feaMim', 'feaMlm'],

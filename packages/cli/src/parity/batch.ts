@@ -33,7 +33,7 @@ export function pretrainBatch(fixture: Fixture): HostBatch {
   }
 }
 
-export const samples = (count: number): Sample[] =>
+const samples = (count: number): Sample[] =>
   Array.from({ length: count }, (_, i) => ({ id: `pair ${i}`, imageId: `image ${i}`, image: { file: '' }, text: '' }))
 
 const integers = ({ data, shape }: FixtureTensor): HostArray & { data: Int32Array } => ({ data: Int32Array.from(data), shape })

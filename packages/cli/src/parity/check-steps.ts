@@ -1,6 +1,6 @@
 import type { Teacher } from '@unidiag/core/contracts/teacher'
 import { optimizerOptions } from '@unidiag/core/optim/options'
-import { OptimiserStep } from '@unidiag/core/optimiser-step'
+import { OptimizerStep } from '@unidiag/core/optimizer-step'
 import { Random } from '@unidiag/core/random'
 import type { RunContext } from '@unidiag/core/run-context'
 import { weightedLoss } from '@unidiag/core/stages/weighted-loss'
@@ -62,7 +62,7 @@ function trainer(fixture: Fixture, model: ParityModel, teacher: Teacher) {
     transforms: [],
     forward: (step: Step) => weightedLoss(terms(model), step),
   }
-  const step = new OptimiserStep(context, training as Partial<TrainOptions> as TrainOptions, config.max_steps)
+  const step = new OptimizerStep(context, training as Partial<TrainOptions> as TrainOptions, config.max_steps)
   return {
     options,
     run(index: number) {

@@ -1,4 +1,5 @@
 import { weightedObjectives } from '@unidiag/core/stages/weighted-loss'
+import { feaWeights } from '@unidiag/tuning/td-calib'
 import { pretrainBatch } from './batch.js'
 import { Comparison } from './comparison.js'
 import { computeObjectives, norm } from './compute.js'
@@ -8,8 +9,8 @@ import { withPretraining } from './pretrain-model.js'
 import { type ParityGroup, tolerances } from './report.js'
 
 const names = ['mim', 'mlm', 'feaMim', 'feaMlm']
-/** Weights of the released TD-Calib. */
-const weights = { mim: 1, mlm: 1, feaMim: 1e-5, feaMlm: 1e-5 }
+/** As released. */
+const weights = feaWeights(1e-5)
 
 /** Losses and gradients of TD-Calib as released. */
 export function checkTdCalib(fixture: Fixture): Promise<ParityGroup[]> {

@@ -11,13 +11,13 @@ import type { Fixture } from './fixture.js'
 import { decoderOf, type ParityModel, withModel } from './model.js'
 
 /** Names of the five objectives in the fixture and here, in the order of the fixture. */
-export const lossNames = { feal_loss: 'feaMlm', feai_loss: 'feaMim', mlm_loss: 'mlm', mim_loss: 'mim', itm_loss: 'itm' } as const
-export type LossName = keyof typeof lossNames
+const lossNames = { feal_loss: 'feaMlm', feai_loss: 'feaMim', mlm_loss: 'mlm', mim_loss: 'mim', itm_loss: 'itm' } as const
+type LossName = keyof typeof lossNames
 
 export const lossEntries = Object.entries(lossNames) as [LossName, (typeof lossNames)[LossName]][]
 
 /** The objectives as the released code has them. */
-export const releasedObjectives = ({ pretrain: { config, settings } }: Fixture, positions: 'masked' | 'all') => [
+const releasedObjectives = ({ pretrain: { config, settings } }: Fixture, positions: 'masked' | 'all') => [
   mim({ mimLayer: config.mim_layer, normPixLoss: config.norm_pix_loss }),
   mlm({ positions }),
   feaMim({ mode: 'code' }),
