@@ -4,13 +4,12 @@ import { type Tensor, type Tensor2D, type Tensor4D, tensor, tidy, transpose } fr
 import { readFloat32, readSafetensors, type StoredTensor } from '@unidiag/core/io/safetensors'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { Forward } from '@unidiag/core/nn/forward'
-import { Parameters } from '@unidiag/core/nn/parameter'
+import { type FileTensor, Parameters } from '@unidiag/core/nn/parameter'
 import { Random } from '@unidiag/core/random'
 import { describeBackends } from '@unidiag/testing/backends'
 import { describeShared } from '@unidiag/testing/shared'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { CoAttentionFusion } from './co-attention-fusion.js'
-import { fromHfClipVision, fromHfRoberta } from './hf-names.js'
 import { RobertaEncoder } from './roberta-encoder.js'
 import { VisionTransformer } from './vision-transformer.js'
 
@@ -166,7 +165,7 @@ describeBackends('encoders against the reference', () => {
         blocks,
         mlpRatio: config.intermediate_size / config.hidden_size,
       })
-      const stored = fromHfClipVision(await hf('hf_clip_vision'))
+      const stored = clipFromHub(await hf('hf_clip_vision'))
       const report = parameters.load(stored, { strict: true })
       expect(report.unused.every((name) => name.includes(`resblocks.${blocks}.`))).toBe(true)
       const seen = new Map<string, Float32Array>()
@@ -195,7 +194,12 @@ describeBackends('encoders against the reference', () => {
         eps: config.layer_norm_eps,
         initStd: 0.02,
       })
-      const report = parameters.load(fromHfRoberta(await hf('hf_roberta')), { strict: true })
+      const report = parameters.load(
+        new Map(
+          [...(await hf('hf_roberta'))].flatMap(([name, value]) => (/^roberta\.e/.test(name) ? [[name.replace('roberta', 'language_encoder'), value]] : [])),
+        ),
+        { strict: true },
+      )
       expect(report.unused).toEqual([])
       const seen = new Map<string, Float32Array>()
       const [ids, mask] = ['roberta.in.input_ids', 'roberta.in.attention_mask'].map((name) => io.get(name) as StoredTensor)
@@ -225,5 +229,34 @@ function rasterOrder(data: Float32Array, [batch, width, rows, columns]: readonly
   const out = new Float32Array(data.length)
   for (let b = 0; b < batch; b++)
     for (let c = 0; c < width; c++) for (let i = 0; i < count; i++) out[(b * count + i) * width + c] = data[(b * width + c) * count + i]
+  return out
+}
+
+/** The hub's names of a CLIP vision model become the reference's; query, key and value projections are stacked (spec 7.4). */
+function clipFromHub(stored: ReadonlyMap<string, FileTensor>): Map<string, FileTensor> {
+  const renames: [RegExp, string][] = [
+    [/^vision_model\.(embeddings\.)?/, 'vision_encoder.visual.'],
+    [/patch_embedding/, 'conv1'],
+    [/position_embedding\.weight/, 'positional_embedding'],
+    [/pre_layrnorm/, 'ln_pre'],
+    [/post_layernorm/, 'ln_post'],
+    [/encoder\.layers/, 'transformer.resblocks'],
+    [/layer_norm/, 'ln_'],
+    [/self_attn/, 'attn'],
+    [/mlp\.fc1/, 'mlp.c_fc'],
+    [/mlp\.fc2/, 'mlp.c_proj'],
+    [/q_proj\./, 'in_proj_'],
+  ]
+  const out = new Map<string, FileTensor>()
+  for (const [name, value] of stored) {
+    if (/[kv]_proj\./.test(name)) continue
+    const parts = name.includes('.q_proj.') ? ['q', 'k', 'v'].map((part) => stored.get(name.replace('.q_proj.', `.${part}_proj.`)) as FileTensor) : [value]
+    const [rows, ...rest] = value.shape
+    const data = Float32Array.from(parts.flatMap((part) => [...part.data]))
+    out.set(
+      renames.reduce((renamed, [from, to]) => renamed.replace(from, to), name),
+      { shape: [rows * parts.length, ...rest], data },
+    )
+  }
   return out
 }
