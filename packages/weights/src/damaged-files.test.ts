@@ -52,7 +52,7 @@ describe('a damaged file', () => {
           expect(error).toMatchObject({ name: 'UniDiagError', code: 'CHECKPOINT_INVALID', message: expect.stringContaining(path) })
         })
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     )
     expect(refused).toBeGreaterThan(0)
   })

@@ -4,7 +4,7 @@ import type { ImportReport } from './import-weights.js'
 export function describeImport({ file, format, kind, loaded, resized, skipped, missing }: ImportReport): string[] {
   return [
     `${file} (${format}, names of ${kind})`,
-    `loaded ${loaded.length} parameters`,
+    `loaded ${loaded.length} parameter${loaded.length === 1 ? '' : 's'}`,
     ...resized.map(({ name, from, to }) => `resized ${name} from [${from}] to [${to}]`),
     ...counted(skipped.map(({ reason }) => reason.replace(/^the model has no (\w+).*$/, 'the model has no $1'))).map((what) => `skipped ${what}`),
     ...(missing.length > 0 ? [`missing ${missing.length}: ${countedParts(missing)}`] : []),

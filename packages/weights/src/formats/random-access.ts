@@ -29,13 +29,9 @@ export class RandomAccess {
     throw new Fault('it is no file')
   }
 
-  get descriptor(): number {
-    return this.#handle.fd
-  }
-
-  /** @throws CutOff when the file ends before `end` */
+  /** @throws CutOff when the file does not reach from `begin` to `end` */
   async read(begin: number, end: number): Promise<ArrayBuffer> {
-    if (end > this.size) throw new CutOff(`it has ${this.size} bytes, and should have ${end} at least; it may be cut off`)
+    if (!(begin >= 0 && end <= this.size)) throw new CutOff(`it has ${this.size} bytes, and should have ${end} at least; it may be cut off`)
     const bytes = new Uint8Array(end - begin)
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await this.#handle.read(bytes, done, Math.min(CHUNK, bytes.length - done), begin + done)

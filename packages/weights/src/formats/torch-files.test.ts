@@ -129,6 +129,11 @@ describe('a PyTorch checkpoint', () => {
   const x = (spec: Partial<TensorSpec> = {}) => dict({ x: tensor({ key: '0', elements: 6, shape: [6], ...spec }) })
   /** A list of two of a list of two of ... */
   const bomb = (levels: number): Code => [...op(']'), ...Array.from({ length: levels }, () => [...op('2'), 0x86]).flat()]
+  /** Moves the directory of a zip64 archive to byte 2^63. */
+  const elsewhere = (archive: Buffer): Buffer => {
+    archive.writeBigUInt64LE(2n ** 63n, archive.indexOf(Buffer.from('PK\x06\x07', 'latin1')) + 8)
+    return archive
+  }
   const itself: Code = [...op(']q\x00h\x00a')]
   const nested = (levels: number): Code => [...op(']'), ...Array.from({ length: levels }, () => 0x85)]
   const numpy = (code: Code, data: Code) => [
@@ -171,6 +176,7 @@ describe('a PyTorch checkpoint', () => {
       () => checkpoint(x(), undefined, { deflate: true, claimedSize: 2 ** 31 }),
       /compressed, and 2147483648 bytes large/,
     ],
+    ['an archive whose directory is far outside', () => elsewhere(checkpoint(x(), undefined, { zip64: true })), /archive is damaged/],
     ['an archive that is cut off', () => checkpoint(x()).subarray(0, 200), /archive is damaged/],
     [
       'a numpy array of objects that is read',

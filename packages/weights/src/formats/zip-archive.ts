@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib'
-import { type Entry, fromFdPromise, type ZipFile } from 'yauzl'
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl'
 import { Fault } from '../fault.js'
 import type { RandomAccess } from './random-access.js'
 
@@ -8,6 +8,23 @@ const DEFLATED = 8
 
 /** Largest compressed entry that is unpacked, into memory. torch does not compress tensors; archives that were packed again do. */
 const LARGEST_UNPACKED = 2 ** 30
+
+/** yauzl's own reader of files ends the process when an archive points outside of itself. */
+class CheckedReader extends RandomAccessReader {
+  readonly #file: RandomAccess
+
+  constructor(file: RandomAccess) {
+    super()
+    this.#file = file
+  }
+
+  override read(buffer: Buffer, offset: number, length: number, position: number, callback: (error: Error | null) => void): void {
+    this.#file.read(position, position + length).then((bytes) => {
+      buffer.set(new Uint8Array(bytes), offset)
+      callback(null)
+    }, callback)
+  }
+}
 
 /** The entries of a zip archive. Stored ones are read in parts, without the rest of the file; zip64 is understood. */
 export class ZipArchive {
@@ -25,7 +42,7 @@ export class ZipArchive {
   /** @throws Fault */
   static async open(file: RandomAccess): Promise<ZipArchive> {
     try {
-      const zip = await fromFdPromise(file.descriptor, { autoClose: false, lazyEntries: true })
+      const zip = await fromRandomAccessReaderPromise(new CheckedReader(file), file.size, { autoClose: false, lazyEntries: true })
       const entries = new Map<string, Entry>()
       for await (const entry of zip.eachEntry()) {
         // Which of the two counts would depend on the reader.

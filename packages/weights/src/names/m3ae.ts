@@ -18,7 +18,6 @@ const m3aeNames: readonly RegExp[] = [
   /^vision_encoder\.visual\.transformer\.resblocks\.\d+\.(attn\.in_proj_(weight|bias)|(attn\.out_proj|ln_[12]|mlp\.c_(fc|proj))\.(weight|bias))$/,
   /^language_encoder\.embeddings\.((word|position|token_type)_embeddings\.weight|LayerNorm\.(weight|bias))$/,
   /^(language_encoder\.encoder\.layer|multi_modal_(vision|language)_layers)\.\d+\.(attention|crossattention|intermediate|output)\..+\.(weight|bias)$/,
-  /^language_encoder\.encoder\.layer\.\d+\.output\.dense\.(weight|bias)$/,
   /^multi_modal_(language|vision)_(proj|pooler\.dense)\.(weight|bias)$/,
   /^modality_type_embeddings\.weight$/,
   /^mlm_head\.(bias|decoder\.weight|transform\.(dense|LayerNorm)\.(weight|bias))$/,
