@@ -5,6 +5,7 @@ import type { Tokenizer } from '@unidiag/core/contracts/tokenizer'
 import type { BatchDraft, HostBatch } from '@unidiag/core/data/batch-draft'
 import { batchKeys } from '@unidiag/core/data/batch-keys'
 import type { HostArray } from '@unidiag/core/data/host-array'
+import { UniDiagError } from '@unidiag/core/errors'
 import { Random } from '@unidiag/core/random'
 
 /** Texts, tokens and pixels that fit `tinyModel`: every number follows from the id of a sample. */
@@ -48,7 +49,11 @@ export const tinyImages: ImageLoader = { size: 8, load: async () => random.rng('
 /** A data set of tiny samples. */
 export const tinyDataset = (splits: Readonly<Record<string, number>> = { train: 12, val: 4, test: 4 }, name = 'tiny'): Dataset => {
   const samples = Object.fromEntries(Object.entries(splits).map(([split, count]) => [split, tinySamples(count, split)]))
-  return { name, synthetic: true, splits: Object.keys(splits), samples: (split) => samples[split] ?? [] }
+  const of = (split: string): readonly Sample[] => {
+    if (samples[split]) return samples[split]
+    throw new UniDiagError('SPLIT_UNKNOWN', `${name} has no split "${split}"; it has ${Object.keys(splits).join(', ')}`)
+  }
+  return { name, synthetic: true, splits: Object.keys(splits), samples: of }
 }
 
 export interface TinyBatchOptions {

@@ -1,5 +1,6 @@
 import { add, concat, div, expandDims, fill, mean, mul, reshape, scalar, sum, type Tensor2D, type Tensor3D, type Tensor4D, tanh } from '@tensorflow/tfjs-core'
 import type { FusedStreams, Fusion, ImageEncoder, Pooled, Pooling, TextEncoder } from '@unidiag/core/contracts/encoders'
+import { UniDiagError } from '@unidiag/core/errors'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { additiveMask } from '@unidiag/core/nn/attention'
 import { Embedding } from '@unidiag/core/nn/embedding'
@@ -67,6 +68,7 @@ export class TinyTextEncoder implements TextEncoder {
   }
 
   encode(ids: Tensor2D, mask: Tensor2D, forward: Forward): Tensor3D {
+    if (ids.shape[1] > this.maxLength) throw new UniDiagError('TEXT_TOO_LONG', `the tiny text encoder reads ${this.maxLength} tokens, and got ${ids.shape[1]}`)
     return this.#layer.apply(this.#words.lookup<Tensor3D>(ids), additiveMask(mask), forward)
   }
 }
