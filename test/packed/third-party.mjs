@@ -67,7 +67,16 @@ const agreement = definePlugin({
 const tenSteps = definePlugin({
   name: 'ten-steps',
   provides: Stage,
-  needs: { image: ImageEncoder, text: TextEncoder, fusion: Fusion, tokenizer: Tokenizer, images: ImageLoader, task: Task, data: Dataset, objectives: all(Objective) },
+  needs: {
+    image: ImageEncoder,
+    text: TextEncoder,
+    fusion: Fusion,
+    tokenizer: Tokenizer,
+    images: ImageLoader,
+    task: Task,
+    data: Dataset,
+    objectives: all(Objective),
+  },
   options: none,
   setup: ({ needs: { image, text, fusion, tokenizer, images, task, data, objectives } }) => ({
     name: 'ten-steps',

@@ -3,6 +3,7 @@ import { UniDiagError } from '@unidiag/core/errors'
 import type { AnyPlugin } from '@unidiag/core/plugin'
 import { suggest } from '@unidiag/core/suggest'
 import { fullEntry } from './known-entries.js'
+import { presetFault, presetOptions } from './presets.js'
 import { resolvePaths } from './relative-paths.js'
 
 export type Options = Readonly<Record<string, unknown>>
@@ -17,7 +18,7 @@ export interface ConfigItems {
   readonly plugins: readonly ConfigItem[]
 }
 
-const KEYS = ['name', 'seed', 'out', 'plugins', 'versions']
+const KEYS = ['name', 'seed', 'out', 'preset', 'plugins', 'versions']
 
 /**
  * Checks the shape of a config and makes its relative paths absolute.
@@ -30,15 +31,18 @@ export function readConfigItems(config: unknown, from: string): ConfigItems {
   const given = isRecord(config) ? config : {}
   if (!isRecord(config)) faults.push('a config is an object with the keys seed, out and plugins')
   for (const key of Object.keys(given)) if (!KEYS.includes(key)) faults.push(unknownKey(key))
-  const { name = defaultName(from), seed = 0, out, plugins = [] } = given
+  const { name = defaultName(from), seed = 0, out, preset, plugins = [] } = given
   if (typeof name !== 'string' || name === '') faults.push('name: expected a text')
   if (!Number.isSafeInteger(seed) || (seed as number) < 0) faults.push(`seed: expected a whole number from 0, not ${JSON.stringify(seed)}`)
   if (out !== undefined && typeof out !== 'string') faults.push('out: expected the path of a folder')
+  const wrongPreset = presetFault(preset)
+  if (wrongPreset) faults.push(wrongPreset)
   if (!Array.isArray(plugins)) faults.push('plugins: expected a list')
   else if (plugins.length === 0 && isRecord(config)) faults.push('plugins: the list is missing or empty')
   const items = (Array.isArray(plugins) ? plugins : []).map((item, i) => readItem(item, `plugins[${i}]`, folder, faults))
   if (faults.length > 0) throw new UniDiagError('OPTION_INVALID', `${from}:\n  ${faults.join('\n  ')}`)
-  return { name: name as string, seed: seed as number, out: resolvePaths(out, folder) as string | undefined, plugins: items as ConfigItem[] }
+  const chosen = (items as ConfigItem[]).map((item) => ({ ...item, options: presetOptions(preset as string | undefined, item.entry, item.options) }))
+  return { name: name as string, seed: seed as number, out: resolvePaths(out, folder) as string | undefined, plugins: chosen }
 }
 
 function readItem(item: unknown, at: string, folder: string, faults: string[]): ConfigItem | undefined {
@@ -71,7 +75,7 @@ const isPlugin = (value: unknown): value is AnyPlugin => isRecord(value) && isRe
 
 function unknownKey(key: string): string {
   const near = suggest(key, KEYS)
-  return `${key}: unknown key${near ? `; did you mean ${near}?` : `; a config has ${KEYS.slice(0, 4).join(', ')}`}`
+  return `${key}: unknown key${near ? `; did you mean ${near}?` : `; a config has ${KEYS.slice(0, 5).join(', ')}`}`
 }
 
 /** `demo` of `examples/demo/unidiag.config.yaml`, `small` of `small.yaml`. */

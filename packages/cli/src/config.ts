@@ -16,6 +16,8 @@ export interface UniDiagConfig {
   readonly seed?: number
   /** Folder for checkpoints, events and the resolved config; `runs/<name>` when left out. */
   readonly out?: string
+  /** `umd-paper` or `umd-code`: options below those that the plugins are given here (see `presets`). */
+  readonly preset?: string
   readonly plugins: readonly (string | AnyPlugin | Readonly<Record<string, unknown>>)[]
   /** In a config that a run has saved: what it ran with. Not read. */
   readonly versions?: Readonly<Record<string, string>>
