@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { fullEntry, knownEntries, lastPart } from './known-entries.js'
 import { pluginFactory } from './plugin-entry.js'
 
-it.each(['encoders', 'pretrain', 'tuning', 'tasks', 'datasets'])('knows every plugin entry of @unidiag/%s', async (name) => {
+it.each(['encoders', 'pretrain', 'tuning', 'tasks', 'datasets', 'weights'])('knows every plugin entry of @unidiag/%s', async (name) => {
   const { exports } = JSON.parse(readFileSync(new URL(`../../${name}/package.json`, import.meta.url), 'utf8')) as { exports: Record<string, unknown> }
   for (const entry of Object.keys(exports).map((path) => `@unidiag/${name}${path.slice(1)}`)) {
     const factory = await pluginFactory(entry, import.meta.filename).catch(() => undefined)

@@ -9,6 +9,7 @@ export const knownEntries: readonly string[] = [
   ),
   ...['td-calib', 'fine-tune', 'gm-coord'].map((name) => `@unidiag/tuning/${name}`),
   '@unidiag/tasks/vqa',
+  '@unidiag/weights/init',
   ...['vqa-rad', 'slake', 'vqa-med-2019', 'synthetic', 'images'].map((name) => `@unidiag/datasets/${name}`),
 ]
 

@@ -7,6 +7,7 @@ import { evalCommand } from './commands/eval.js'
 import { parityCommand } from './commands/parity.js'
 import { predictCommand } from './commands/predict.js'
 import { runCommand } from './commands/run.js'
+import { weightsCommand } from './commands/weights.js'
 import { exitCodesHelp } from './exit-codes.js'
 
 /** The `unidiag` command. Its actions throw; `main` reports. */
@@ -26,7 +27,7 @@ Examples:
   $ unidiag predict --checkpoint runs/vqa-rad --image scan.png --question "is there a fracture?"
 ${exitCodesHelp}`,
     )
-  for (const command of [runCommand(), evalCommand(), predictCommand(), parityCommand(), dataCommand(), doctorCommand(), benchCommand()])
+  for (const command of [runCommand(), evalCommand(), predictCommand(), parityCommand(), dataCommand(), weightsCommand(), doctorCommand(), benchCommand()])
     program.addCommand(command)
   visit(program, (command) => {
     command.exitOverride()

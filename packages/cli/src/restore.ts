@@ -64,7 +64,8 @@ export async function restore(
   return { pipeline, checkpoint, settings: tuningSettings(plugins) }
 }
 
-function checkpointFile(path: string): string {
+/** The file of a checkpoint, or the weights of a run folder: the best when it has them. @throws UniDiagError CHECKPOINT_INVALID */
+export function checkpointFile(path: string): string {
   if (!existsSync(path))
     throw new UniDiagError('CHECKPOINT_INVALID', `there is no checkpoint at ${resolve(path)}`, {
       fix: 'Give a .safetensors file of a run, or the folder of a run.',

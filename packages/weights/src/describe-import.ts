@@ -6,10 +6,14 @@ export function describeImport({ file, format, kind, loaded, resized, skipped, m
     `${file} (${format}, names of ${kind})`,
     `loaded ${loaded.length} parameter${loaded.length === 1 ? '' : 's'}`,
     ...resized.map(({ name, from, to }) => `resized ${name} from [${from}] to [${to}]`),
-    ...counted(skipped.map(({ reason }) => reason.replace(/^the model has no (\w+).*$/, 'the model has no $1'))).map((what) => `skipped ${what}`),
+    ...describeSkipped(skipped),
     ...(missing.length > 0 ? [`missing ${missing.length}: ${countedParts(missing)}`] : []),
   ]
 }
+
+/** What was skipped, by reason. */
+export const describeSkipped = (skipped: ImportReport['skipped']): string[] =>
+  counted(skipped.map(({ reason }) => reason.replace(/^the model has no (\w+).*$/, 'the model has no $1'))).map((what) => `skipped ${what}`)
 
 /** Parts of the model, each with how many of these parameters it has: `12 x mlm_head`. */
 export const countedParts = (names: readonly string[]): string => counted(names.map(partOf)).join(', ')

@@ -176,7 +176,7 @@ describe('a PyTorch checkpoint', () => {
       () => checkpoint(x(), undefined, { deflate: true, claimedSize: 2 ** 31 }),
       /compressed, and 2147483648 bytes large/,
     ],
-    ['an archive whose directory is far outside', () => elsewhere(checkpoint(x(), undefined, { zip64: true })), /archive is damaged/],
+    ['an archive whose directory is far outside', () => elsewhere(checkpoint(x(), undefined, { zip64: true })), /may be cut off/],
     ['an archive that is cut off', () => checkpoint(x()).subarray(0, 200), /archive is damaged/],
     [
       'a numpy array of objects that is read',
