@@ -27,6 +27,7 @@ export function matmul(
   scratch: usize,
   accumulate: bool,
 ): void {
+  if (k === 0 && !accumulate) for (let i = 0; i < m; i++) memory.fill(c + ((i * cRow) << 2), 0, n << 2)
   const edge = scratch
   const packed = scratch + ((4 * TILE) << 2)
   for (let p = 0; p < k; p += DEPTH) {

@@ -144,6 +144,29 @@ describeBackends('operators', () => {
       expect([...y.dataSync()]).toEqual([0, 1, 2, 3, 0, 1, 2, 3])
     }))
 
+  it('linear of no rows is empty and has a zero gradient', () =>
+    tidy(() => {
+      const weight = tensor([1, 2, 3, 4, 5, 6], [2, 3]) as Tensor2D
+      const x = tensor([], [1, 0, 2]) as Tensor3D
+      expect(linear(x, weight).shape).toEqual([1, 0, 3])
+      expect(gradientOf(weight, () => linear(x, weight))).toEqual([0, 0, 0, 0, 0, 0])
+    }))
+
+  it('NaN stays NaN, so that a diverged run is noticed', () =>
+    tidy(() => {
+      const x = tensor(new Float32Array(12).fill(1).fill(Number.NaN, 5, 6), [1, 3, 4]) as Tensor3D
+      const one = tensor([1, 1, 1, 1]) as Tensor1D
+      const results = [
+        gelu(x),
+        quickGelu(x),
+        layerNorm(x, one, one, 1e-5),
+        attention(x, x, x, { heads: 2 }),
+        linear(x, tensor(new Float32Array(8), [4, 2]) as Tensor2D),
+      ]
+      results.push(softmaxCrossEntropy(reshape(x, [3, 4]), tensor([0, 1, 2], [3], 'int32') as Tensor1D), ema(x, x, 0.5))
+      for (const [i, y] of results.entries()) expect(y.dataSync().some(Number.isNaN), `operator ${i}`).toBe(true)
+    }))
+
   it('gelu', () =>
     checkOperator({ inputs: { x: { shape: [3, 7] } }, apply: ({ x }) => gelu(x), reference: ({ x }) => x.map((x) => (x * (1 + erf(x / Math.SQRT2))) / 2) }))
 

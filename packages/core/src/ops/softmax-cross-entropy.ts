@@ -21,7 +21,7 @@ import { differentiable, native } from './fused.js'
 
 /**
  * Mean cross entropy of class indices. No row at all (M = 0) costs 0 and has a zero gradient.
- * @param logits `[M, C]` @param labels `[M]` int32
+ * @param logits `[M, C]` @param labels `[M]` int32 in [0, C)
  */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Scalar {
   const [count, classes] = logits.shape
