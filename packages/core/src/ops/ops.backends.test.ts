@@ -156,14 +156,15 @@ describeBackends('operators', () => {
     tidy(() => {
       const x = tensor(new Float32Array(12).fill(1).fill(Number.NaN, 5, 6), [1, 3, 4]) as Tensor3D
       const one = tensor([1, 1, 1, 1]) as Tensor1D
-      const results = [
+      const results: Tensor[] = [
         gelu(x),
         quickGelu(x),
         layerNorm(x, one, one, 1e-5),
         attention(x, x, x, { heads: 2 }),
         linear(x, tensor(new Float32Array(8), [4, 2]) as Tensor2D),
+        softmaxCrossEntropy(reshape(x, [3, 4]), tensor([0, 1, 2], [3], 'int32') as Tensor1D),
+        ema(x, x, 0.5),
       ]
-      results.push(softmaxCrossEntropy(reshape(x, [3, 4]), tensor([0, 1, 2], [3], 'int32') as Tensor1D), ema(x, x, 0.5))
       for (const [i, y] of results.entries()) expect(y.dataSync().some(Number.isNaN), `operator ${i}`).toBe(true)
     }))
 
