@@ -18,7 +18,9 @@ let wrong = 0
 for (const name of readdirSync('packages')) {
   const { dependencies = {}, peerDependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'))
   // The contract suites are for tests, so any package may have them as a development dependency.
-  const ours = Object.keys({ ...dependencies, ...peerDependencies, ...devDependencies }).filter((d) => d.startsWith('@unidiag/') && !(d === '@unidiag/testing' && d in devDependencies))
+  const ours = Object.keys({ ...dependencies, ...peerDependencies, ...devDependencies }).filter(
+    (d) => d.startsWith('@unidiag/') && !(d === '@unidiag/testing' && d in devDependencies),
+  )
   for (const dependency of ours) {
     if (allowed[name]?.includes(dependency.slice('@unidiag/'.length))) continue
     console.error(`packages/${name} must not depend on ${dependency} (allowed: ${allowed[name]?.join(', ') || 'none'})`)
