@@ -50,7 +50,14 @@ export function ema(average: usize, value: usize, y: usize, count: i32, decay: f
   for (; i < count; i++) store<f32>(y + (i << 2), load<f32>(average + (i << 2)) * decay + load<f32>(value + (i << 2)) * rest)
 }
 
-export function sumOfSquares(x: usize, count: i32): f64 {
+export function sum(x: usize, count: i32): f64 {
+  let result: f64 = 0
+  for (let i = 0; i < count; i++) result += <f64>load<f32>(x + (i << 2))
+  return result
+}
+
+/** Sum of (x - centre)^2. */
+export function sumOfSquares(x: usize, count: i32, centre: f32): f64 {
   let result: f64 = 0
   // Blocks, so that the error of single-precision sums does not grow with the size.
   for (let from = 0; from < count; from += 1024) {
@@ -58,11 +65,14 @@ export function sumOfSquares(x: usize, count: i32): f64 {
     let total = f32x4.splat(0)
     let i = from
     for (; i + 4 <= to; i += 4) {
-      const y = v128.load(x + (i << 2))
+      const y = f32x4.sub(v128.load(x + (i << 2)), f32x4.splat(centre))
       total = f32x4.add(total, f32x4.mul(y, y))
     }
     result += <f64>sum4(total)
-    for (; i < to; i++) result += <f64>load<f32>(x + (i << 2)) * <f64>load<f32>(x + (i << 2))
+    for (; i < to; i++) {
+      const y = <f64>(load<f32>(x + (i << 2)) - centre)
+      result += y * y
+    }
   }
   return result
 }

@@ -10,8 +10,6 @@ import { z } from 'zod'
 import { type Coefficients, type Contributions, coefficients } from './coefficients.js'
 import { gradientNoise } from './gradient-noise.js'
 
-export { deviation } from './gradient-noise.js'
-
 const options = z.strictObject({
   /** Stages whose gradients it changes. */
   stages: z.array(z.string()).default(['fine-tune']),

@@ -1,28 +1,10 @@
-import {
-  abs,
-  add,
-  div,
-  isNaN as isNaNTensor,
-  max,
-  mean,
-  mul,
-  sqrt,
-  square,
-  sub,
-  sum,
-  type Tensor,
-  type Tensor2D,
-  tensor,
-  where,
-  zerosLike,
-} from '@tensorflow/tfjs-core'
+import { abs, add, isNaN as isNaNTensor, max, mul, type Tensor, type Tensor2D, tensor, where, zerosLike } from '@tensorflow/tfjs-core'
+import { deviation } from '@unidiag/core/ops/deviation'
+import { normals } from '@unidiag/core/ops/normals'
 import type { Rng } from '@unidiag/core/random'
 
 /** Added to the deviation (spec 4.4, point 5). */
 const FLOOR = 1e-8
-
-/** Unbiased standard deviation of all elements, a scalar. */
-export const deviation = (gradient: Tensor): Tensor => sqrt(div(sum(square(sub(gradient, mean(gradient)))), gradient.size - 1))
 
 /**
  * Eq. 13: normal noise with the deviation of the gradient.
@@ -33,14 +15,14 @@ export const deviation = (gradient: Tensor): Tensor => sqrt(div(sum(square(sub(g
 export function gradientNoise(gradient: Tensor, rng: Rng, usedRowsOnly: boolean): Tensor {
   if (gradient.size === 1) return zerosLike(gradient)
   const std = add(deviation(gradient), FLOOR)
-  const values = usedRowsOnly && gradient.rank === 2 ? usedRowNormals(gradient as Tensor2D, rng) : rng.normals(gradient.size)
-  return mul(tensor(values, gradient.shape, 'float32'), where(isNaNTensor(std), 0, std))
+  const drawn = usedRowsOnly && gradient.rank === 2 ? usedRowNormals(gradient as Tensor2D, rng) : normals(gradient.shape, rng)
+  return mul(drawn, where(isNaNTensor(std), 0, std))
 }
 
-function usedRowNormals(gradient: Tensor2D, rng: Rng): Float32Array {
+function usedRowNormals(gradient: Tensor2D, rng: Rng): Tensor {
   const [rows, width] = gradient.shape
   const largest = max(abs(gradient), 1).dataSync()
   const values = new Float32Array(rows * width)
   for (let row = 0; row < rows; row++) if (largest[row] > 0) values.set(rng.normals(width), row * width)
-  return values
+  return tensor(values, gradient.shape)
 }

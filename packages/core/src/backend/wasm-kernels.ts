@@ -162,13 +162,24 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
 
     UniDiagKeepMask(_, { shape, key0, key1, threshold, scale }) {
       const out = heap.make(shape)
-      run.keepMask(at(out), size(out), key0, key1, threshold, scale, heap.scratch(64))
+      run.keepMask(at(out), size(out), key0, key1, threshold, scale, heap.scratch(96))
+      return out
+    },
+    UniDiagNormals(_, { shape, key0, key1 }) {
+      const out = heap.make(shape)
+      run.normals(at(out), size(out), key0, key1, heap.scratch(64))
+      return out
+    },
+    UniDiagDeviation({ x }) {
+      const n = size(x)
+      const out = heap.make([])
+      heap.values(out)[0] = Math.sqrt(run.sumOfSquares(at(x), n, run.sum(at(x), n) / n) / (n - 1))
       return out
     },
 
     UniDiagGlobalNorm(tensors) {
       let total = 0
-      for (const x of Object.values(tensors)) total += run.sumOfSquares(at(x), size(x))
+      for (const x of Object.values(tensors)) total += run.sumOfSquares(at(x), size(x), 0)
       const out = heap.make([])
       heap.values(out)[0] = Math.sqrt(total)
       return out

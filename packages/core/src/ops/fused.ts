@@ -27,6 +27,8 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagCrossEntropy | logits [M, C], labels [M] int32 | | mean loss [], probabilities [M, C] |
  * | UniDiagCrossEntropyGrad | dy [], probabilities, labels | | dLogits |
  * | UniDiagKeepMask | | shape, key0, key1, threshold, scale (see `keepMask`) | [...shape] |
+ * | UniDiagNormals | | shape, key0, key1 (see `normals`) | [...shape] |
+ * | UniDiagDeviation | x | | unbiased standard deviation [] |
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
  * | UniDiagEma | average, value | decay | the new average |
