@@ -17,7 +17,7 @@ import { chooseDataset, trainingSamples } from '@unidiag/core/stages/training-da
 import type { Step, StepLoss } from '@unidiag/core/step'
 import { all, type Resolved } from '@unidiag/core/token'
 import { train } from '@unidiag/core/train'
-import { concat, defer, mergeAll, type Observable, tap } from 'rxjs'
+import { concat, concatMap, defer, mergeAll } from 'rxjs'
 import { z } from 'zod'
 
 const name = 'fine-tune'
@@ -87,13 +87,14 @@ function fineTuneStage(parts: Resolved<typeof needs>, chosen: Options): Stage {
     const loss = task.loss(logits, step)
     return { total: loss, parts: { [task.name]: loss } }
   }
-  const score = (context: RunContext, split: string, onLost?: EvaluateOptions['onLost']): Promise<Score> =>
-    evaluate({ model, task, dataset, split, loader: { ...loader, parts: [] }, batchSize, pooling, random: context.random, ...(onLost && { onLost }) })
+  const score = (context: RunContext, split: string, onLost: NonNullable<EvaluateOptions['onLost']>): Promise<Score> =>
+    evaluate({ model, task, dataset, split, loader: { ...loader, parts: [] }, batchSize, pooling, random: context.random, onLost })
 
   return {
     name,
     run(context) {
-      let epoch = 0
+      let epochs = 0
+      const lost = new LostSamples()
       const training = train(context, {
         ...chosen,
         stage: name,
@@ -102,33 +103,36 @@ function fineTuneStage(parts: Resolved<typeof needs>, chosen: Options): Stage {
         loader: { ...loader, parts: [task] },
         forward,
         transforms,
-        validate: validationSplit === null ? undefined : { every: chosen.validateEvery, run: () => score(context, validationSplit) },
+        validate: validationSplit === null ? undefined : { every: chosen.validateEvery, run: () => score(context, validationSplit, lost.add) },
         restoreBest: validationSplit !== null,
       }).pipe(
-        tap((event) => {
-          if (event.type === 'step') epoch = event.epoch
+        concatMap((event) => {
+          if (event.type === 'stage-start') epochs = event.epochs
+          return [...lost.take(), event]
         }),
       )
-      return testSplit === null
-        ? training
-        : concat(
-            training,
-            test(
-              context,
-              () => epoch,
-              (onLost) => score(context, testSplit, onLost),
-            ),
-          )
+      if (testSplit === null) return training
+      const test = defer(async (): Promise<RunEvent[]> => {
+        if (context.signal.aborted) return []
+        const found = await score(context, testSplit, lost.add)
+        return [...lost.take(), { type: 'score', stage: name, epoch: epochs, score: found }]
+      })
+      return concat(training, test.pipe(mergeAll()))
     },
   }
 }
 
-/** The final score; nothing when the run was stopped. */
-function test(context: RunContext, epoch: () => number, score: (onLost: NonNullable<EvaluateOptions['onLost']>) => Promise<Score>): Observable<RunEvent> {
-  return defer(async (): Promise<RunEvent[]> => {
-    if (context.signal.aborted) return []
-    const lost: RunEvent[] = []
-    const found = await score(({ id, reason }) => lost.push({ type: 'sample-lost', stage: name, id, reason }))
-    return [...lost, { type: 'score', stage: name, epoch: epoch(), score: found }]
-  }).pipe(mergeAll())
+/** Samples that an evaluation could not load, each told once. */
+class LostSamples {
+  readonly #known = new Set<string>()
+  readonly #untold: RunEvent[] = []
+
+  readonly add: NonNullable<EvaluateOptions['onLost']> = ({ id, reason }) => {
+    if (!this.#known.has(id)) this.#untold.push({ type: 'sample-lost', stage: name, id, reason })
+    this.#known.add(id)
+  }
+
+  take(): RunEvent[] {
+    return this.#untold.splice(0)
+  }
 }
