@@ -13,7 +13,7 @@ Exit codes:
   130  stopped by Ctrl-C; a run has saved a checkpoint to go on from`
 
 /** Errors that come up only once a run is on its way. */
-const ON_THE_WAY: readonly ErrorCode[] = ['GRADIENT_NONFINITE', 'NO_SAMPLES', 'PIPELINE_FROZEN']
+const ON_THE_WAY: readonly ErrorCode[] = ['GRADIENT_NONFINITE', 'NO_SAMPLES', 'PIPELINE_FROZEN', 'FILE_UNWRITABLE']
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput

@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { UniDiagError } from './errors.js'
+import { unwritable } from './io/atomic-write.js'
 import { readSafetensors, writeSafetensors } from './io/safetensors.js'
 import type { FileTensor, Parameters } from './nn/parameter.js'
 import type { AdamWState } from './optim/adamw.js'
@@ -62,7 +63,10 @@ export class CheckpointStore {
     this.#o = o
   }
 
-  /** Writes weights and state; a kill leaves the old file or the new one. @returns the file; undefined when the run has no folder */
+  /**
+   * Writes weights and state; a kill leaves the old file or the new one.
+   * @returns the file; undefined when the run has no folder @throws UniDiagError FILE_UNWRITABLE
+   */
   async save(kind: CheckpointKind, { state, optimizer, teacher }: CheckpointContents): Promise<string | undefined> {
     const { config, parameters, meaning = {}, dir } = this.#o
     const weights = parameters.export()
@@ -89,14 +93,16 @@ export class CheckpointStore {
     })
   }
 
-  /** Moves checkpoints of an earlier run in the same folder to `<kind>.previous.safetensors`, so that a new run never mistakes them for its own. */
+  /** Moves checkpoints of an earlier run in the same folder to `<kind>.previous.safetensors`, so that a new run never mistakes them for its own. @throws UniDiagError FILE_UNWRITABLE */
   async setAside(): Promise<void> {
     const { dir } = this.#o
     if (dir === undefined) return
-    for (const kind of ['last', 'best'] as const)
-      await rename(this.#file(dir, kind), join(dir, `${kind}.previous.safetensors`)).catch((error) => {
-        if (error.code !== 'ENOENT') throw error
+    for (const kind of ['last', 'best'] as const) {
+      const previous = join(dir, `${kind}.previous.safetensors`)
+      await rename(this.#file(dir, kind), previous).catch((error) => {
+        if (error.code !== 'ENOENT') throw unwritable(previous, error)
       })
+    }
   }
 
   #file(dir: string, kind: CheckpointKind): string {

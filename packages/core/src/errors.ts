@@ -50,6 +50,10 @@ export const errorCodes = {
     cause: 'Weights do not fit the model: names are missing or shapes differ.',
     fix: 'Use the config that the checkpoint was made with; the message lists the first differences.',
   },
+  FILE_UNWRITABLE: {
+    cause: 'A file of a run cannot be written: its folder is not one or is not yours to write, or the disk is full.',
+    fix: 'Choose another folder with `--out`, or make room; what was written before is intact.',
+  },
   RESUME_MISMATCH: {
     cause: 'A run was asked to resume with another config than the one it was started with.',
     fix: 'Resume with the saved config, or start a new run.',

@@ -31,6 +31,16 @@ describe('atomicWrite', () => {
     expect(await readdir(folder)).toEqual(['file'])
   })
 
+  it('names the file that the system would not write', async () => {
+    await writeFile(join(folder, 'file'), 'old')
+    const below = join(folder, 'file', 'below')
+    await expect(atomicWrite(below, async () => {})).rejects.toMatchObject({
+      code: 'FILE_UNWRITABLE',
+      message: expect.stringContaining(`cannot write ${below}: `),
+      cause: { code: expect.any(String) },
+    })
+  })
+
   it('keeps the old file when the process is killed between write and rename, and recovers', async () => {
     const file = join(folder, 'file')
     await writeFile(file, 'old')
