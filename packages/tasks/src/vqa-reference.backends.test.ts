@@ -58,11 +58,7 @@ describeShared('vqa against the reference', (shared) => {
     const code = task.unimodal(pooled, 'code')
     close(code.text, 'vqa.gm_out_text')
     close(code.image, 'vqa.gm_out_image')
-    const score = (of: Tensor2D) =>
-      task
-        .groundTruth(of, step)
-        .dataSync()
-        .reduce((a, b) => a + b)
+    const score = (of: Tensor2D) => (task.groundTruth(of, step).dataSync() as Float32Array).reduce((a, b) => a + b)
     expect(score(code.text)).toBeCloseTo(expected.score_text, 5)
     expect(score(code.image)).toBeCloseTo(expected.score_image, 5)
   })
