@@ -1,10 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { unidiag } from '../command.js'
 import { scratch } from '../run-folder.js'
+import { wholeMethod, without } from '../whole-method.js'
 
-const wholeMethod = fileURLToPath(new URL('../configs/whole-method.yaml', import.meta.url))
 const path = scratch()
 let yaml: string
 beforeAll(async () => {
@@ -110,7 +109,7 @@ describe('a model whose parts do not fit', () => {
   })
 
   it('says which part is missing', async () => {
-    const file = await save('missing.yaml', yaml.replace(/^ {2}- (co-attention|images).*\n/gm, ''))
+    const file = await save('missing.yaml', await without('co-attention', 'images'))
     const message = await refusal(file)
     expect(message).toContain('error PLUGIN_MISSING: ')
     expect(message).toContain('needs Fusion (as "fusion"), but no plugin provides it')

@@ -138,7 +138,7 @@ export class Parameters {
       else faults.push(`${parameter.name}: ${from} has [${file.shape}], the model [${expected}]`)
     }
     const missing = this.all()
-      .filter((p) => !next.has(p))
+      .filter((p) => !stored.has(p.name))
       .map((p) => p.name)
     if (strict) faults.push(...missing.map((name) => `${name}: not in ${from}`))
     if (next.size === 0 && this.#byName.size > 0 && faults.length === 0) faults.push(`${from} holds no parameter of this model`)
@@ -146,7 +146,7 @@ export class Parameters {
       const shown = faults.slice(0, 8).join('\n  ')
       throw new UniDiagError(
         'CHECKPOINT_MISMATCH',
-        `${from} does not fit the model (${faults.length} faults):\n  ${shown}${faults.length > 8 ? `\n  and ${faults.length - 8} more` : ''}`,
+        `${from} does not fit the model (${faults.length} fault${faults.length === 1 ? '' : 's'}):\n  ${shown}${faults.length > 8 ? `\n  and ${faults.length - 8} more` : ''}`,
       )
     }
     for (const [parameter, values] of next) parameter.assign(tensor(values, parameter.shape as number[], 'float32'))
