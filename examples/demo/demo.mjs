@@ -94,13 +94,17 @@ function printTable(results) {
   const gain = mean(full) - mean(plain)
   const better = full.filter((value, i) => value > plain[i]).length
   console.log(
-    `\nmean over ${seeds.length} seeds: plain tuning ${percent(mean(plain))}, full method ${percent(mean(full))}: ${gain >= 0 ? '+' : ''}${(100 * gain).toFixed(1)} points`,
+    `\nmean over ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}: plain tuning ${percent(mean(plain))}, full method ${percent(mean(full))}: ${gain >= 0 ? '+' : ''}${(100 * gain).toFixed(1)} points`,
   )
-  console.log(
-    gain > 0
-      ? `the full method is better on average, and in ${better} of ${seeds.length} seeds`
-      : `the full method is NOT better on average here (better in ${better} of ${seeds.length} seeds)`,
-  )
+  // Two shares measured on as many questions; the questions are the same for every seed, so more seeds do not narrow it.
+  const noise = 1.96 * Math.sqrt((mean(full) * (1 - mean(full)) + mean(plain) * (1 - mean(plain))) / protocol.samples)
+  const seedsBetter = `${better} of ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`
+  if (Math.abs(gain) <= noise)
+    console.log(`no clear difference: less than the ${(100 * noise).toFixed(1)} points that chance explains (full method better in ${seedsBetter})`)
+  else
+    console.log(
+      `the full method is ${gain > 0 ? 'better' : 'WORSE'} by more than the ${(100 * noise).toFixed(1)} points that chance explains (better in ${seedsBetter})`,
+    )
 }
 
 function accuracy({ value, interval }) {
