@@ -1,5 +1,7 @@
 // Trains the model of unidiag.config.yaml with the whole method and by plain tuning from scratch, on the same data with the same tuning stage, and says how
-// much each got right. `node examples/demo/demo.mjs --seeds 0,1 --set fine-tune.steps=100`
+// much each got right. Seeds run beside each other, one process each, as many as there are cores.
+// `node examples/demo/demo.mjs --seeds 0,1 --set fine-tune.steps=100`
+import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +12,12 @@ import { jsonl } from '@unidiag/core/sinks/jsonl'
 import { lastValueFrom, tap } from 'rxjs'
 
 const { values: options } = parseArgs({
-  options: { seeds: { type: 'string', default: '0,1,2' }, set: { type: 'string', multiple: true, default: [] }, config: { type: 'string' } },
+  options: {
+    seeds: { type: 'string', default: '0,1' },
+    worker: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+    config: { type: 'string' },
+  },
 })
 const seeds = options.seeds.split(',').map(Number)
 const file = options.config ?? fileURLToPath(new URL('unidiag.config.yaml', import.meta.url))
@@ -24,30 +31,53 @@ const methods = {
 }
 
 const started = performance.now()
-const results = []
-console.log(`UniDiag demo on synthetic phantoms: invented images and texts, made by a generator (${availableParallelism()} cores)\n`)
-for (const seed of seeds) for (const method of Object.keys(methods)) results.push(await train(method, seed))
-printTable(results)
-console.log(
-  `\n${results.length} runs in ${seconds(performance.now() - started)}; their checkpoints, configs and events are in ${relative('.', config.out)}/<method>-<seed>/`,
-)
-console.log(
-  `ask the model: npx unidiag predict --checkpoint ${relative('.', results.at(-1).out)} --image <png> --question "what organ is shown ?"  (it only knows phantoms)`,
-)
+if (options.worker !== undefined) {
+  for (const method of Object.keys(methods)) process.send(await train(method, Number(options.worker)))
+  process.disconnect()
+} else await compare()
+
+/** Runs every seed in a process of its own, and prints the table. */
+async function compare() {
+  console.log(`UniDiag demo on synthetic phantoms: invented images and texts, made by a generator (${availableParallelism()} cores)\n`)
+  const results = []
+  const waiting = [...seeds]
+  const lane = async () => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) results.push(...(await inProcess(seed)))
+  }
+  await Promise.all(Array.from({ length: Math.min(seeds.length, availableParallelism()) }, lane))
+  results.sort((a, b) => a.seed - b.seed)
+  printTable(results)
+  console.log(
+    `\n${results.length} runs in ${seconds(performance.now() - started)}; their checkpoints, configs and events are in ${relative('.', config.out)}/<method>-<seed>/`,
+  )
+  console.log(
+    `ask the model: npx unidiag predict --checkpoint ${relative('.', results.at(-1).out)} --image <png> --question "what organ is shown ?"  (it only knows phantoms)`,
+  )
+}
+
+function inProcess(seed) {
+  return new Promise((resolve, reject) => {
+    const found = []
+    const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), '--worker', String(seed)])
+    child.on('message', (result) => found.push(result))
+    child.on('exit', (code) => (code === 0 ? resolve(found) : reject(new Error(`the runs of seed ${seed} ended with ${code}`))))
+  })
+}
 
 /** One run; prints its stages as they end. @returns the score on the test split */
 async function train(method, seed) {
   const out = join(config.out, `${method.replace(' ', '-')}-${seed}`)
   const pipeline = await compose({ plugins: [...methods[method], jsonl()], seed, out, name: 'demo' })
   const steps = []
+  const say = (line) => console.log(`seed ${seed}, ${method}: ${line}`)
   let score
   const follow = (event) => {
-    if (event.type === 'run-start') console.log(`${method}, seed ${seed} (${event.parameters} parameters, ${event.backend})`)
-    if (event.type === 'sample-lost') console.log(`  lost ${event.id}: ${event.reason}`)
+    if (event.type === 'run-start') say(`starts (${event.parameters} parameters, ${event.backend})`)
+    if (event.type === 'sample-lost') say(`lost ${event.id}: ${event.reason}`)
     if (event.type === 'step') steps.push(event)
     if (event.type === 'score') score = event.score
     if (event.type === 'stage-end') {
-      console.log(`  ${event.stage.padEnd(12)} ${String(event.steps).padStart(4)} steps, ${seconds(1000 * event.seconds).padStart(6)}   loss ${fall(steps)}`)
+      say(`${event.stage.padEnd(12)} ${String(event.steps).padStart(4)} steps, ${seconds(1000 * event.seconds).padStart(7)}   loss ${fall(steps)}`)
       steps.length = 0
     }
   }
@@ -56,7 +86,7 @@ async function train(method, seed) {
   } finally {
     await pipeline.close()
   }
-  console.log(`  test         ${accuracy(score.metrics.overall)} of ${score.protocol.samples} questions\n`)
+  say(`test         ${accuracy(score.metrics.overall)} of ${score.protocol.samples} questions`)
   return { method, seed, score, out }
 }
 
