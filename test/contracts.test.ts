@@ -11,6 +11,8 @@ import { mimDecoder } from '@unidiag/pretrain/mim-decoder'
 import { mlm } from '@unidiag/pretrain/mlm'
 import { randomPatch } from '@unidiag/pretrain/random-patch'
 import { textMask } from '@unidiag/pretrain/text-mask'
+import { classification } from '@unidiag/tasks/classification'
+import { retrieval } from '@unidiag/tasks/retrieval'
 import { vqa } from '@unidiag/tasks/vqa'
 import { describeFusion } from '@unidiag/testing/contracts/fusion'
 import { describeGradientTransform } from '@unidiag/testing/contracts/gradient-transform'
@@ -47,4 +49,6 @@ describeObjective('feaMlm', () => feaMlm({ feaDim: 4 }), {
 })
 
 describeTask('vqa', () => vqa())
+describeTask('classification', () => classification({ column: 'answer' }))
+describeTask('retrieval', () => retrieval({ negatives: 3 }))
 describeGradientTransform('gmCoord', () => gmCoord(), { with: () => [vqa()] })

@@ -7,7 +7,7 @@ import { UniDiagError } from './errors.js'
 import type { VisionLanguageModel } from './model.js'
 import { prefetch } from './pump.js'
 import type { Random } from './random.js'
-import { Step } from './step.js'
+import { ownPair, Step } from './step.js'
 import type { BatchInputs } from './train.js'
 
 export interface EvaluateOptions {
@@ -22,12 +22,20 @@ export interface EvaluateOptions {
   readonly batchSize: number
   readonly pooling: Pooling
   readonly random: Random
+  /** `selection` chooses weights during training, and may be cheaper than what is reported; `report` when left out. */
+  readonly purpose?: 'selection' | 'report'
+  /** Ends the evaluation with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Called now and then by evaluations that take long. */
+  readonly onProgress?: (message: string) => void
   readonly onLost?: (lost: { readonly id: string; readonly reason: string }) => void
 }
 
 /** Scores a task on a split: inference, no gradients, samples in file order. @throws UniDiagError NO_SAMPLES, SPLIT_UNKNOWN */
 export async function evaluate(o: EvaluateOptions): Promise<Score> {
   const { model, task, dataset, split, batchSize, pooling, random } = o
+  const own = task.evaluate?.(o)
+  if (own) return own
   const samples = o.samples ?? dataset.samples(split)
   const loader = new BatchLoader({
     ...o.loader,
@@ -44,12 +52,13 @@ export async function evaluate(o: EvaluateOptions): Promise<Score> {
   const scored = new Set<string>()
   const lost = new Map<string, string>()
   for await (const batch of prefetch(loader.batches({ epochs: 1 }), 1)) {
+    o.signal?.throwIfAborted()
     for (const { id, reason } of batch.lost) lost.set(id, reason)
     for (const { id } of batch.samples) scored.add(id)
     if (batch.samples.length === 0) continue
     const logits = tidy(() => {
       const step = new Step({ model, batch, training: false })
-      return task.logits(step.pooled({ image: 'full', text: 'full' }, pooling), step)
+      return task.logits(step.pooled(task.view ?? ownPair, pooling), step)
     })
     try {
       evaluator.add((await logits.data()) as Float32Array, batch.samples)

@@ -1,14 +1,15 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { FusedStreams, Fusion, ImageEncoder, TextEncoder } from './contracts/encoders.js'
 import type { Forward } from './nn/forward.js'
+import { repeatEach } from './ops/repeat-each.js'
 
 /** Inputs of one pass. */
 export interface PassInputs {
   /** `[B, H, W, 3]` */
   readonly image: Tensor4D
-  /** `[B, L]` int32 */
+  /** `[B, L]` int32; a multiple `[B * T, L]` holds T texts against each image, those of the first image first. */
   readonly ids: Tensor2D
-  /** `[B, L]` 1 = real token */
+  /** Of the shape of `ids`; 1 = real token. */
   readonly mask: Tensor2D
   /** `[B, K]` int32 kept patches */
   readonly keep?: Tensor2D | undefined
@@ -29,6 +30,6 @@ export class VisionLanguageModel {
   encode(inputs: PassInputs, forward: Forward): FusedStreams {
     const text = this.text.encode(inputs.ids, inputs.mask, forward)
     const image = this.image.encode(inputs.image, forward, inputs.keep)
-    return this.fusion.fuse(text, image, inputs.mask, forward)
+    return this.fusion.fuse(text, repeatEach(image, inputs.ids.shape[0] / inputs.image.shape[0]), inputs.mask, forward)
   }
 }

@@ -16,7 +16,15 @@ export interface View {
   readonly text: 'full' | 'masked'
   /** Batch key of the pixels; `image` when left out (ITM swaps some images). */
   readonly imageKey?: string
+  /**
+   * Texts under `<textKey>.ids` and `<textKey>.mask`, `[B * T, L]`, instead of the batch's own: T texts an image, those of the first image first.
+   * The image is encoded once and repeated.
+   */
+  readonly textKey?: string
 }
+
+/** Each image with its own text. */
+export const ownPair: View = { image: 'full', text: 'full' }
 
 /** The fused streams of one pass. */
 export interface Features extends FusedStreams {
@@ -133,10 +141,11 @@ export class Step {
   }
 
   #inputs(view: View): { image: Tensor4D; ids: Tensor2D; mask: Tensor2D; keep: Tensor2D | undefined } {
+    const { textKey } = view
     return {
       image: this.get<Tensor4D>(view.imageKey ?? batchKeys.image),
-      ids: this.get<Tensor2D>(view.text === 'masked' ? batchKeys.maskedTextIds : batchKeys.textIds),
-      mask: this.get<Tensor2D>(batchKeys.textMask),
+      ids: this.get<Tensor2D>(textKey ? `${textKey}.ids` : view.text === 'masked' ? batchKeys.maskedTextIds : batchKeys.textIds),
+      mask: this.get<Tensor2D>(textKey ? `${textKey}.mask` : batchKeys.textMask),
       keep: view.image === 'masked' ? this.get<Tensor2D>(batchKeys.imageKeep) : undefined,
     }
   }
@@ -161,7 +170,8 @@ export class Step {
   }
 }
 
-const viewKey = (view: View): string => `image=${view.image},text=${view.text},from=${view.imageKey ?? batchKeys.image}`
+const viewKey = (view: View): string =>
+  `image=${view.image},text=${view.text},from=${view.imageKey ?? batchKeys.image}${view.textKey ? `,texts=${view.textKey}` : ''}`
 
 /** A weighted sum of named losses. */
 export interface StepLoss {

@@ -3,6 +3,7 @@ import type { Evaluator, Metric, Score } from '@unidiag/core/contracts/task'
 import { UniDiagError } from '@unidiag/core/errors'
 import type { Random } from '@unidiag/core/random'
 import { type AnswerVocabulary, normalizedAnswers } from './answer-vocabulary.js'
+import { argmax } from './argmax.js'
 import { bootstrapInterval } from './bootstrap.js'
 import { splitHash } from './split-hash.js'
 
@@ -95,9 +96,3 @@ export class VqaEvaluator implements Evaluator {
 }
 
 const share = <T>(of: readonly T[], is: (item: T) => boolean): number => of.filter(is).length / of.length
-
-function argmax(values: Float32Array): number {
-  let best = 0
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
-  return best
-}

@@ -1,22 +1,4 @@
-import {
-  cast,
-  div,
-  greaterEqual,
-  logSoftmax,
-  maximum,
-  mean,
-  mul,
-  neg,
-  oneHot,
-  reshape,
-  type Scalar,
-  scalar,
-  softmax,
-  sum,
-  type Tensor1D,
-  type Tensor2D,
-  tidy,
-} from '@tensorflow/tfjs-core'
+import { mean, mul, type Scalar, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core'
 import { Dataset } from '@unidiag/core/contracts/dataset'
 import { Fusion, type Pooled } from '@unidiag/core/contracts/encoders'
 import { type Evaluator, Task } from '@unidiag/core/contracts/task'
@@ -30,8 +12,9 @@ import type { Step } from '@unidiag/core/step'
 import { all } from '@unidiag/core/token'
 import { z } from 'zod'
 import { AnswerVocabulary } from './answer-vocabulary.js'
+import { crossEntropyOfLabels, probabilityOfLabels } from './label-loss.js'
+import { PairHead } from './pair-head.js'
 import { VqaEvaluator } from './vqa-evaluator.js'
-import { VqaHead } from './vqa-head.js'
 
 const TARGETS = 'vqa.targets'
 const LABEL = 'vqa.label'
@@ -69,18 +52,18 @@ export const vqa = definePlugin({
     const vocabulary = options.state
       ? new AnswerVocabulary(options.state)
       : AnswerVocabulary.collect(chooseDataset('vqa', needs.datasets, options.dataset), options.vocabularySplits)
-    return new Vqa(vocabulary, new VqaHead(needs.parameters, needs.fusion.width, vocabulary.size), needs.random, options)
+    return new Vqa(vocabulary, new PairHead(needs.parameters, 'vqa_head', needs.fusion.width, vocabulary.size), needs.random, options)
   },
 })
 
 class Vqa implements Task {
   readonly name = 'vqa'
   readonly #vocabulary: AnswerVocabulary
-  readonly #head: VqaHead
+  readonly #head: PairHead
   readonly #random: Random
   readonly #options: z.output<typeof vqaOptions>
 
-  constructor(vocabulary: AnswerVocabulary, head: VqaHead, random: Random, options: z.output<typeof vqaOptions>) {
+  constructor(vocabulary: AnswerVocabulary, head: PairHead, random: Random, options: z.output<typeof vqaOptions>) {
     this.#vocabulary = vocabulary
     this.#head = head
     this.#random = random
@@ -120,12 +103,7 @@ class Vqa implements Task {
       const targets = step.get<Tensor2D>(TARGETS)
       return tidy(() => mul(mean(bceWithLogits(logits, targets)), this.outputs) as Scalar)
     }
-    // Tensors of the step belong to its scope, not to a tidy of ours.
-    const label = step.get<Tensor1D>(LABEL)
-    return tidy(() => {
-      const first = this.#first(label)
-      return neg(div(sum(mul(first, logSoftmax(logits))), maximum(sum(first), 1))) as Scalar
-    })
+    return crossEntropyOfLabels(logits, step.get<Tensor1D>(LABEL))
   }
 
   unimodal(pooled: Pooled, mode: 'exact-split' | 'code'): { text: Tensor2D; image: Tensor2D } {
@@ -133,17 +111,10 @@ class Vqa implements Task {
   }
 
   groundTruth(logits: Tensor2D, step: Step): Tensor1D {
-    const label = step.get<Tensor1D>(LABEL)
-    return tidy(() => sum(mul(softmax(logits), this.#first(label)), 1) as Tensor1D)
+    return probabilityOfLabels(logits, step.get<Tensor1D>(LABEL))
   }
 
   evaluator(): Evaluator {
     return new VqaEvaluator(this.#vocabulary, this.#random, this.#options.resamples)
-  }
-
-  /** `[B, V]`: 1 at the first accepted answer; a row of zeros where none can be produced. */
-  #first(label: Tensor1D): Tensor2D {
-    const known = cast(greaterEqual(label, 0), 'float32')
-    return mul(oneHot(maximum(label, scalar(0, 'int32')), this.outputs), reshape(known, [-1, 1]))
   }
 }

@@ -18,13 +18,15 @@ export const tinySamples = (count: number, prefix = 'sample'): Sample[] =>
     const rng = random.rng('text', id)
     const words = Array.from({ length: 2 + rng.int(5) }, () => 'abcdefghijklmnopq'[rng.int(17)])
     const pixels = () => ({ data: new Uint8Array(8 * 8 * 3), width: 8, height: 8, channels: 3 as const })
+    const answer = rng.int(2) === 0 ? 'yes' : 'no'
     return {
       id,
       imageId: `${prefix}-image-${i >> 1}`,
       image: { pixels },
       text: words.join(' '),
-      answers: [rng.int(2) === 0 ? 'yes' : 'no'],
+      answers: [answer],
       answerType: 'closed',
+      fields: { answer },
     }
   })
 

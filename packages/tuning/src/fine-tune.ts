@@ -14,10 +14,10 @@ import { definePlugin } from '@unidiag/core/plugin'
 import type { RunContext } from '@unidiag/core/run-context'
 import { trainingOptions } from '@unidiag/core/stages/options'
 import { chooseDataset, trainingSamples } from '@unidiag/core/stages/training-data'
-import type { Step, StepLoss } from '@unidiag/core/step'
+import { ownPair, type Step, type StepLoss } from '@unidiag/core/step'
 import { all, type Resolved } from '@unidiag/core/token'
 import { train } from '@unidiag/core/train'
-import { concat, concatMap, defer, mergeAll } from 'rxjs'
+import { concat, concatMap, defer, EMPTY, Observable } from 'rxjs'
 import { z } from 'zod'
 
 const name = 'fine-tune'
@@ -50,6 +50,8 @@ const options = z.strictObject({
   validateEvery: z.int().positive().default(1),
   /** The split that is scored once, at the end; null for none. */
   testSplit: z.string().nullable().default('test'),
+  /** Scores the test split with the weights as they are, and does not train: retrieval straight from pre-training. */
+  scoresOnly: z.boolean().default(false),
   /** Permits choosing the weights on the very split that is reported, as the released VQA-RAD runs do. */
   allowSelectionOnTest: z.boolean().default(false),
 })
@@ -71,7 +73,7 @@ export const fineTune = definePlugin({
 
 function fineTuneStage(parts: Resolved<typeof needs>, chosen: Options): Stage {
   const { task, tokenizer, images, transforms } = parts
-  const { pooling, validationSplit, testSplit, batchSize } = chosen
+  const { pooling, validationSplit, testSplit, batchSize, scoresOnly } = chosen
   const dataset = chooseDataset(name, parts.datasets, chosen.dataset)
   if (validationSplit !== null && validationSplit === testSplit && !chosen.allowSelectionOnTest)
     throw new UniDiagError('SPLIT_FORBIDDEN', `${name} would choose its weights on "${testSplit}", the split that it reports`, {
@@ -83,42 +85,67 @@ function fineTuneStage(parts: Resolved<typeof needs>, chosen: Options): Stage {
   const loader = { tokenizer, images, ...(chosen.maxLength && { maxLength: chosen.maxLength }) }
 
   const forward = (step: Step): StepLoss => {
-    const logits = task.logits(step.pooled({ image: 'full', text: 'full' }, pooling), step)
+    const logits = task.logits(step.pooled(task.view ?? ownPair, pooling), step)
     const loss = task.loss(logits, step)
     return { total: loss, parts: { [task.name]: loss } }
   }
-  const score = (context: RunContext, split: string, onLost: NonNullable<EvaluateOptions['onLost']>): Promise<Score> =>
-    evaluate({ model, task, dataset, split, loader: { ...loader, parts: [] }, batchSize, pooling, random: context.random, onLost })
+  const score = (context: RunContext, split: string, how: Pick<EvaluateOptions, 'purpose' | 'signal' | 'onProgress' | 'onLost'>): Promise<Score> =>
+    evaluate({ model, task, dataset, split, loader: { ...loader, parts: [] }, batchSize, pooling, random: context.random, ...how })
+
+  const report = (context: RunContext, lost: LostSamples, epoch: () => number): Observable<RunEvent> =>
+    new Observable((subscriber) => {
+      const stop = new AbortController()
+      const signal = AbortSignal.any([context.signal, stop.signal])
+      const onProgress = (message: string): void => subscriber.next({ type: 'note', stage: name, message })
+      const run = async (split: string): Promise<void> => {
+        signal.throwIfAborted()
+        const found = await score(context, split, { signal, onProgress, onLost: lost.add })
+        for (const event of lost.take()) subscriber.next(event)
+        subscriber.next({ type: 'score', stage: name, epoch: epoch(), score: found })
+      }
+      const ended = testSplit === null ? Promise.resolve() : run(testSplit)
+      ended.then(
+        () => subscriber.complete(),
+        (error) => (signal.aborted ? subscriber.complete() : subscriber.error(error)),
+      )
+      return () => stop.abort()
+    })
+  const training = (context: RunContext, lost: LostSamples): Observable<RunEvent> =>
+    train(context, {
+      ...chosen,
+      stage: name,
+      model,
+      samples,
+      loader: { ...loader, parts: [task] },
+      forward,
+      transforms,
+      validate:
+        validationSplit === null
+          ? undefined
+          : { every: chosen.validateEvery, run: () => score(context, validationSplit, { purpose: 'selection', onLost: lost.add }) },
+      restoreBest: validationSplit !== null,
+    })
 
   return {
     name,
-    run(context) {
-      let epochs = 0
-      const lost = new LostSamples()
-      const training = train(context, {
-        ...chosen,
-        stage: name,
-        model,
-        samples,
-        loader: { ...loader, parts: [task] },
-        forward,
-        transforms,
-        validate: validationSplit === null ? undefined : { every: chosen.validateEvery, run: () => score(context, validationSplit, lost.add) },
-        restoreBest: validationSplit !== null,
-      }).pipe(
-        concatMap((event) => {
-          if (event.type === 'stage-start') epochs = event.epochs
-          return [...lost.take(), event]
-        }),
-      )
-      if (testSplit === null) return training
-      const test = defer(async (): Promise<RunEvent[]> => {
-        if (context.signal.aborted) return []
-        const found = await score(context, testSplit, lost.add)
-        return [...lost.take(), { type: 'score', stage: name, epoch: epochs, score: found }]
-      })
-      return concat(training, test.pipe(mergeAll()))
-    },
+    run: (context) =>
+      defer(() => {
+        task.begin?.()
+        let epochs = 0
+        const lost = new LostSamples()
+        const trained = scoresOnly
+          ? EMPTY
+          : training(context, lost).pipe(
+              concatMap((event) => {
+                if (event.type === 'stage-start') epochs = event.epochs
+                return [...lost.take(), event]
+              }),
+            )
+        return concat(
+          trained,
+          report(context, lost, () => epochs),
+        )
+      }),
   }
 }
 

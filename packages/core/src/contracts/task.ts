@@ -1,5 +1,6 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
-import type { Step } from '../step.js'
+import type { EvaluateOptions } from '../evaluate.js'
+import type { Step, View } from '../step.js'
 import { token } from '../token.js'
 import type { Dataset, Sample } from './dataset.js'
 import type { Pooled } from './encoders.js'
@@ -27,10 +28,17 @@ export interface Metric {
   readonly n: number
 }
 
+/** Numbers that no single metric holds (rates by class, a confusion matrix); the first column names the row. */
+export interface Table {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly (string | number)[])[]
+}
+
 export interface Score {
   /** Name of the metric that model selection uses; larger is better. */
   readonly primary: string
   readonly metrics: Readonly<Record<string, Metric>>
+  readonly tables?: Readonly<Record<string, Table>>
   readonly protocol: Protocol
 }
 
@@ -45,6 +53,12 @@ export interface Task extends BatchPart {
   readonly name: string
   /** Number of outputs of the head. */
   readonly outputs: number
+  /** What the model reads for the loss, when that is not each sample's own pair: retrieval holds several texts against an image. */
+  readonly view?: View
+  /**
+   * Called by a stage when it starts, before it restores a checkpoint of its own: freezes parameters, or copies those that start from others.
+   */
+  begin?(): void
   /** `[B, outputs]` logits of pooled features. */
   logits(pooled: Pooled, step: Step): Tensor2D
   loss(logits: Tensor2D, step: Step): Scalar
@@ -56,6 +70,11 @@ export interface Task extends BatchPart {
   /** softmax(logits)[ground truth] of each sample, `[B]`. */
   groundTruth(logits: Tensor2D, step: Step): Tensor1D
   evaluator(): Evaluator
+  /**
+   * Scores a split where that is no matter of one sample at a time (retrieval ranks all images against all texts).
+   * Without it, or when it returns undefined, the logits of batches go to `evaluator`.
+   */
+  evaluate?(o: EvaluateOptions): Promise<Score> | undefined
   /** The label of output `index`, for predictions. */
   label(index: number): string
   /** What a checkpoint must carry for the head to mean the same later (e.g. the answer list). */

@@ -34,7 +34,7 @@ export function describeTask(name: string, make: () => Plugin<Task>): void {
         const task = pipeline.get(Task)
         const step = (await stepOf(pipeline))()
         tidy(() => {
-          const logits = task.logits(step.pooled(view, 'mean'), step)
+          const logits = task.logits(step.pooled(task.view ?? view, 'mean'), step)
           expectFinite(logits, [4, task.outputs])
           expectFinite(task.loss(logits, step), [])
           const truth = task.groundTruth(logits, step)
@@ -48,7 +48,7 @@ export function describeTask(name: string, make: () => Plugin<Task>): void {
         const task = pipeline.get(Task)
         const step = (await stepOf(pipeline, false))()
         tidy(() => {
-          const { text, image } = task.unimodal(step.pooled(view, 'mean'), mode)
+          const { text, image } = task.unimodal(step.pooled(task.view ?? view, 'mean'), mode)
           expectFinite(text, [4, task.outputs])
           expectFinite(image, [4, task.outputs])
         })
@@ -62,7 +62,7 @@ export function describeTask(name: string, make: () => Plugin<Task>): void {
         const make = await stepOf(pipeline)
         const loss = () => {
           const step = make()
-          return task.loss(task.logits(step.pooled(view, 'mean'), step), step)
+          return task.loss(task.logits(step.pooled(task.view ?? view, 'mean'), step), step)
         }
         expectNoLeak(() => expectGradientReaches(own, loss))
         expectNoLeak(() => gradientsOf(own, loss))

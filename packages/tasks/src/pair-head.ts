@@ -1,21 +1,22 @@
-import { add, concat, div, matMul, slice, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core'
+import { concat, type Tensor2D, tidy } from '@tensorflow/tfjs-core'
 import type { Pooled } from '@unidiag/core/contracts/encoders'
 import { LayerNorm } from '@unidiag/core/nn/layer-norm'
 import { Linear } from '@unidiag/core/nn/linear'
 import type { Parameters } from '@unidiag/core/nn/parameter'
 import { gelu } from '@unidiag/core/ops/gelu'
+import { applyHalf } from './apply-half.js'
 
-/** Linear 2d -> 2d, LayerNorm, GELU, Linear 2d -> V over `[text, image]` (spec 5.1; parity README 14). */
-export class VqaHead {
+/** Linear 2d -> 2d, LayerNorm, GELU, Linear 2d -> V over `[text, image]`: the head of VQA and of classification (spec 5.1, 5.2; parity README 14). */
+export class PairHead {
   readonly #first: Linear
   readonly #norm: LayerNorm
   readonly #last: Linear
 
-  /** @param width d, width of one pooled stream */
-  constructor(parameters: Parameters, width: number, outputs: number) {
-    this.#first = new Linear(parameters, 'vqa_head.0', 2 * width, 2 * width)
-    this.#norm = new LayerNorm(parameters, 'vqa_head.1', 2 * width, 1e-5)
-    this.#last = new Linear(parameters, 'vqa_head.3', 2 * width, outputs)
+  /** @param name `vqa_head` or `cls_head` @param width d, width of one pooled stream */
+  constructor(parameters: Parameters, name: string, width: number, outputs: number) {
+    this.#first = new Linear(parameters, `${name}.0`, 2 * width, 2 * width)
+    this.#norm = new LayerNorm(parameters, `${name}.1`, 2 * width, 1e-5)
+    this.#last = new Linear(parameters, `${name}.3`, 2 * width, outputs)
   }
 
   /** @returns `[B, V]` */
@@ -29,17 +30,11 @@ export class VqaHead {
    */
   unimodal({ text, image }: Pooled, mode: 'exact-split' | 'code'): { text: Tensor2D; image: Tensor2D } {
     const half = (feature: Tensor2D, from: number) =>
-      tidy(() => (mode === 'code' ? partial(this.#last, feature, from) : this.#fromHidden(partial(this.#first, feature, from))))
+      tidy(() => (mode === 'code' ? applyHalf(this.#last, feature, from) : this.#fromHidden(applyHalf(this.#first, feature, from))))
     return { text: half(text, 0), image: half(image, text.shape[1]) }
   }
 
   #fromHidden(hidden: Tensor2D): Tensor2D {
     return this.#last.apply(gelu(this.#norm.apply(hidden)))
   }
-}
-
-/** What a layer makes of the part of its input that begins at row `from`, with half of its bias. */
-function partial(layer: Linear, feature: Tensor2D, from: number): Tensor2D {
-  const rows = slice(layer.weight.value as Tensor2D, [from, 0], [feature.shape[1], -1])
-  return add(matMul(feature, rows), div(layer.bias!.value as Tensor1D, 2))
 }
