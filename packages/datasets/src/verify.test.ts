@@ -103,7 +103,7 @@ describeShared('verifyDataset', (shared) => {
     await writeFile(file, JSON.stringify(rows))
     const report = await verifyDataset('slake', dir)
     expect(report.problems).toEqual([])
-    expect(report.notes).toContain('en: 1 row without question or answer left out: slake/201')
+    expect(report.notes).toContain('en: 1 row without text or answer left out: slake/201')
   })
 
   it('never quotes a text of the data', async () => {

@@ -1,4 +1,5 @@
 import { UniDiagError } from '@unidiag/core/errors'
+import { imageNameOf } from './image/read-picture.js'
 import { describeFault } from './release/fault.js'
 import { inspectImages, toProblem } from './verify/inspect-images.js'
 import { inspectVariant } from './verify/inspect-variant.js'
@@ -14,7 +15,7 @@ export const verifiable: readonly string[] = Object.keys(releases)
 
 /**
  * Looks through a downloaded release: what is there, what is missing or broken, sizes of splits, duplicates, leaks.
- * Every image that a question refers to is decoded.
+ * Every image that a question or caption refers to is decoded.
  * @throws UniDiagError OPTION_INVALID when the name is unknown; whatever is wrong with the data is in the report
  */
 export async function verifyDataset(name: string, dir: string): Promise<VerifyReport> {
@@ -24,9 +25,11 @@ export async function verifyDataset(name: string, dir: string): Promise<VerifyRe
   const present = all.filter(({ splits }) => [...splits.values()].some((samples) => samples.length > 0))
   const read = known.anyVariant && present.length > 0 ? all.filter((release) => present.includes(release) || release.faults.some(isMalformed)) : all
   const faults = new Map(read.flatMap((release) => release.faults).map((fault) => [describeFault(fault), fault]))
-  const files = new Set(present.flatMap(({ splits }) => [...splits.values()].flat().flatMap(({ image }) => ('file' in image ? [image.file] : []))))
+  const referred = present.flatMap(({ splits }) => [...splits.values()].flat())
   const folders = new Set(all.flatMap(({ imageFolders }) => imageFolders))
-  const images = await inspectImages(dir, folders.size > 0 ? [...files] : [], [...folders])
+  // Without an image folder, which is a problem of its own, every file would be missing.
+  const findable = referred.filter(({ image }) => folders.size > 0 || !('file' in image))
+  const images = await inspectImages(dir, new Map(findable.map((sample) => [imageNameOf(sample), sample.image])), [...folders])
   const variants = present.map((release) => inspectVariant(release, images.content))
   return {
     dataset: name,

@@ -28,9 +28,14 @@ function reasonOf(error: unknown): string {
  * the first page counts, and orientation tags are ignored (Pillow does the same).
  * @throws UniDiagError IMAGE_UNREADABLE when the file is missing, truncated, or not an image
  */
-export async function decode(file: string): Promise<Picture> {
+export function decode(file: string): Promise<Picture> {
+  return decodeBytes(file, () => readFile(file))
+}
+
+/** Decodes bytes as `decode` does those of a file; `name` is what errors show. */
+export async function decodeBytes(name: string, read: () => Promise<Uint8Array>): Promise<Picture> {
   try {
-    const bytes = await readFile(file)
+    const bytes = await read()
     const image = sharp(bytes, { failOn: 'truncated', ignoreIcc: true })
     const { format, space } = await image.metadata()
     if (!FORMATS.includes(format)) throw new Error(`the format ${format} is not supported`)
@@ -41,6 +46,6 @@ export async function decode(file: string): Promise<Picture> {
     if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`)
     return { data, width, height, channels }
   } catch (error) {
-    throw new UniDiagError('IMAGE_UNREADABLE', `${file}: ${reasonOf(error)}`, { cause: error })
+    throw new UniDiagError('IMAGE_UNREADABLE', `${name}: ${reasonOf(error)}`, { cause: error })
   }
 }

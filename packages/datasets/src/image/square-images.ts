@@ -1,11 +1,11 @@
 import type { ImageSource } from '@unidiag/core/contracts/dataset'
 import type { ImageLoader } from '@unidiag/core/contracts/image-loader'
 import type { Rng } from '@unidiag/core/random'
-import { decode } from './decode.js'
 import { randomResizedCrop, resizeAndCenterCrop } from './geometry.js'
 import { limit } from './limit.js'
 import type { Picture } from './picture.js'
 import { PixelCache } from './pixel-cache.js'
+import { keyOf, readPicture } from './read-picture.js'
 import { type Geometry, resample } from './resample.js'
 import { ResizePool } from './resize-pool.js'
 
@@ -54,7 +54,7 @@ export class SquareImages implements ImageLoader {
   }
 
   async #plain(image: ImageSource): Promise<Uint8Array> {
-    const key = 'file' in image ? image.file : image.pixels
+    const key = keyOf(image)
     const cached = this.#cache.get(key)
     if (cached) return cached
     let pending = this.#pending.get(key)
@@ -79,7 +79,7 @@ export class SquareImages implements ImageLoader {
       return resample(picture, geometryOf(picture))
     }
     return this.#inTurn(async () => {
-      const picture = await decode(image.file)
+      const picture = await readPicture(image)
       const geometry = geometryOf(picture)
       return picture.width * picture.height > SMALL ? this.#pool.resize(picture, geometry) : resample(picture, geometry)
     })

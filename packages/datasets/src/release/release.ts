@@ -8,7 +8,7 @@ export interface Release {
   readonly variant: string
   readonly splits: ReadonlyMap<string, readonly Sample[]>
   readonly faults: readonly Fault[]
-  /** Ids of rows that are there but say nothing (no question, no answer). */
+  /** Ids of rows that are there but say nothing (no text, no answer). */
   readonly leftOut: readonly string[]
   /** Folders that hold the images. */
   readonly imageFolders: readonly string[]
@@ -21,13 +21,13 @@ export class ReleaseBuilder {
   readonly leftOut: string[] = []
   readonly imageFolders: string[] = []
 
-  /** Adds a row; ids must differ within a split, and rows without question or answer are left out. */
+  /** Adds rows; ids must differ within a split, and rows without text, or with answers that are all empty, are left out. */
   add(split: string, file: string, samples: readonly Sample[]): void {
     const ids = new Set<string>()
     const kept = samples.filter((sample) => {
       if (ids.has(sample.id)) this.faults.push({ code: 'DATA_MALFORMED', file, reason: `two rows have the id ${sample.id}` })
       ids.add(sample.id)
-      const says = sample.text !== '' && sample.answers?.some((answer) => answer.trim() !== '' && answer !== 'NULL')
+      const says = sample.text !== '' && (sample.answers?.some((answer) => answer.trim() !== '' && answer !== 'NULL') ?? true)
       if (!says) this.leftOut.push(sample.id)
       return says
     })

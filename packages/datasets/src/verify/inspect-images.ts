@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
-import { extname, join, relative } from 'node:path'
+import { extname, isAbsolute, join, relative } from 'node:path'
+import type { ImageSource } from '@unidiag/core/contracts/dataset'
 import { UniDiagError } from '@unidiag/core/errors'
-import { decode } from '../image/decode.js'
 import { limit } from '../image/limit.js'
+import { readPicture } from '../image/read-picture.js'
 import type { Fault } from '../release/fault.js'
 import type { ImagesReport, Problem } from './report.js'
 
@@ -12,7 +13,7 @@ const AT_ONCE = 4
 export interface InspectedImages {
   readonly report: ImagesReport
   readonly problems: readonly Problem[]
-  /** Hash of the pixels of each file that could be decoded. */
+  /** Hash of the pixels of each image that could be decoded, by its name. */
   readonly content: ReadonlyMap<string, string>
 }
 
@@ -28,32 +29,33 @@ export function groupsOf(values: Iterable<readonly [string, string]>): string[][
   return [...groups.values()].filter((group) => group.length > 1)
 }
 
-/** Decodes every file that is referred to. */
-export async function inspectImages(dir: string, files: readonly string[], folders: readonly string[]): Promise<InspectedImages> {
+/** Decodes every image that is referred to, by name. */
+export async function inspectImages(dir: string, images: ReadonlyMap<string, ImageSource>, folders: readonly string[]): Promise<InspectedImages> {
   const inTurn = limit(AT_ONCE)
   const content = new Map<string, string>()
   const problems: Problem[] = []
-  const inspect = async (file: string): Promise<void> => {
+  const short = (name: string): string => (isAbsolute(name) || 'file' in (images.get(name) ?? {}) ? relative(dir, name) : name)
+  const inspect = async ([name, image]: readonly [string, ImageSource]): Promise<void> => {
     try {
-      const { data, width, height, channels } = await decode(file)
-      content.set(file, createHash('sha256').update(`${width}x${height}x${channels}`).update(data).digest('hex'))
+      const { data, width, height, channels } = await readPicture(image)
+      content.set(name, createHash('sha256').update(`${width}x${height}x${channels}`).update(data).digest('hex'))
     } catch (error) {
       const missing = error instanceof UniDiagError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-      const reason = (error as Error).message.replace(`${file}: `, '')
-      problems.push({ kind: missing ? 'missing-image' : 'broken-image', file: relative(dir, file), reason })
+      const reason = (error as Error).message.replace(`${'file' in image ? image.file : name}: `, '')
+      problems.push({ kind: missing ? 'missing-image' : 'broken-image', file: short(name), reason })
     }
   }
-  await Promise.all(files.map((file) => inTurn(() => inspect(file))))
-  const used = new Set(files)
-  const kinds = new Set(files.map((file) => extname(file)))
+  await Promise.all([...images].map((image) => inTurn(() => inspect(image))))
+  const used = new Set([...images.values()].flatMap((image) => ('file' in image ? [image.file] : [])))
+  const kinds = new Set([...used].map((file) => extname(file)))
   const present = (await Promise.all(folders.map(filesBelow))).flat()
-  const short = (file: string): string => relative(dir, file)
   return {
     content,
     problems: problems.sort((a, b) => (a.file < b.file ? -1 : 1)),
     report: {
-      referenced: files.length,
+      referenced: images.size,
       decoded: content.size,
+      missing: problems.filter(({ kind }) => kind === 'missing-image').length,
       duplicates: groupsOf([...content].sort()).map((group) => group.map(short)),
       // Masks and other companions of another file type are no images of questions.
       unused: present

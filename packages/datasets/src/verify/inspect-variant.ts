@@ -1,4 +1,5 @@
 import type { Sample } from '@unidiag/core/contracts/dataset'
+import { imageNameOf } from '../image/read-picture.js'
 import type { Release } from '../release/release.js'
 import { groupsOf } from './inspect-images.js'
 import type { Leak, SplitReport, VariantReport } from './report.js'
@@ -6,26 +7,33 @@ import type { Leak, SplitReport, VariantReport } from './report.js'
 const plain = (text: string): string => text.trim().toLowerCase()
 const questionOf = (sample: Sample): string => `${sample.imageId}|${plain(sample.text)}`
 const rowOf = (sample: Sample): string => `${questionOf(sample)}|${sample.answers?.map(plain).join('|')}`
+const countBy = (values: readonly string[]): Record<string, number> => {
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return Object.fromEntries(counts)
+}
 const imagesOf = (samples: readonly Sample[]): Set<string> => new Set(samples.map(({ imageId }) => imageId))
 
 function splitReport(split: string, samples: readonly Sample[], known: ReadonlySet<string>): SplitReport {
-  const open = samples.filter(({ answerType }) => answerType === 'open').length
+  const count = (type: string): number => samples.filter(({ answerType }) => answerType === type).length
+  const licences = countBy(samples.flatMap(({ fields }) => (fields?.licence === undefined ? [] : [fields.licence])))
   return {
     split,
     questions: samples.length,
     images: imagesOf(samples).size,
-    open,
-    closed: samples.length - open,
-    unseenAnswers: samples.filter(({ answers = [] }) => !answers.some((answer) => known.has(plain(answer)))).length,
+    open: count('open'),
+    closed: count('closed'),
+    unseenAnswers: samples.filter(({ answers }) => answers && !answers.some((answer) => known.has(plain(answer)))).length,
+    ...(Object.keys(licences).length > 0 && { licences }),
   }
 }
 
 /** Ids of images by the hash of their content. */
 function contentOf(samples: readonly Sample[], content: ReadonlyMap<string, string>): Map<string, string> {
   const byHash = new Map<string, string>()
-  for (const { imageId, image } of samples) {
-    const hash = 'file' in image ? content.get(image.file) : undefined
-    if (hash !== undefined) byHash.set(hash, imageId)
+  for (const sample of samples) {
+    const hash = content.get(imageNameOf(sample))
+    if (hash !== undefined) byHash.set(hash, sample.imageId)
   }
   return byHash
 }

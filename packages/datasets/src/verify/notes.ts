@@ -4,7 +4,7 @@ const plural = (count: number, what: string): string => `${count} ${what}${count
 
 /** What is good to know of one reading, a sentence each. */
 export function notesOf({ variant, splits, duplicates, leaks, leftOut }: VariantReport): string[] {
-  const notes = leftOut.length > 0 ? [`${plural(leftOut.length, 'row')} without question or answer left out: ${leftOut.join(', ')}`] : []
+  const notes = leftOut.length > 0 ? [`${plural(leftOut.length, 'row')} without text or answer left out: ${leftOut.join(', ')}`] : []
   if (duplicates.length > 0) {
     const extra = duplicates.reduce((sum, group) => sum + group.length - 1, 0)
     notes.push(`${plural(extra, 'row')} with image, question and answer of another row`)
@@ -18,11 +18,18 @@ export function notesOf({ variant, splits, duplicates, leaks, leftOut }: Variant
   for (const { split, unseenAnswers, questions } of splits) {
     if (unseenAnswers > 0) notes.push(`the answers of ${unseenAnswers} of ${questions} ${split} questions never occur in train`)
   }
+  for (const { split, licences = {} } of splits) {
+    const listed = Object.entries(licences).map(([licence, count]) => `${licence} ${count}`)
+    if (listed.length > 0) notes.push(`licences of ${split}: ${listed.join(', ')}`)
+  }
   return notes.map((note) => `${variant}: ${note}`)
 }
 
-export function notesOfImages({ duplicates, unused }: ImagesReport): string[] {
-  const notes = duplicates.map((group) => `the same image under ${group.length} names: ${group.join(', ')}`)
-  if (unused.length > 0) notes.push(`${plural(unused.length, 'image')} without a question: ${unused.slice(0, 5).join(', ')}${unused.length > 5 ? ', ...' : ''}`)
+export function notesOfImages({ referenced, missing, duplicates, unused }: ImagesReport): string[] {
+  const notes = missing > 0 ? [`${missing} of ${referenced} images are missing`] : []
+  const groups = duplicates.map((group) => `the same image under ${group.length} names: ${group.join(', ')}`)
+  notes.push(...groups)
+  if (unused.length > 0)
+    notes.push(`${plural(unused.length, 'image')} that nothing refers to: ${unused.slice(0, 5).join(', ')}${unused.length > 5 ? ', ...' : ''}`)
   return notes
 }

@@ -1,7 +1,15 @@
+import { readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { find } from '../release/find.js'
+import { readMedicat } from '../release/read-medicat.js'
+import { readMedmnist } from '../release/read-medmnist.js'
+import { readMelinda } from '../release/read-melinda.js'
+import { readPathVqa } from '../release/read-path-vqa.js'
+import { readRoco } from '../release/read-roco.js'
 import { readSlake } from '../release/read-slake.js'
 import { readVqaMed2019 } from '../release/read-vqa-med-2019.js'
 import { readVqaRad } from '../release/read-vqa-rad.js'
-import type { Release } from '../release/release.js'
+import { type Release, ReleaseBuilder } from '../release/release.js'
 
 /** A data set that can be verified. */
 interface KnownRelease {
@@ -38,4 +46,55 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     read: (dir) => Promise.all([readVqaMed2019(dir, ['C1', 'C2', 'C3']), readVqaMed2019(dir, ['C1', 'C2', 'C3', 'C4'])]),
     anyVariant: false,
   },
+  roco: {
+    licence: 'of each article: notes list them where licences.txt is there',
+    source: 'https://github.com/razorx89/roco-dataset',
+    facts: [
+      'Images are fetched one by one from PubMed Central, and some are gone',
+      'M3AE and the papers after it use at most 2,000 captions of validation and test',
+    ],
+    read: async (dir) => {
+      const found = await find(dir, ['medicat/roco_train_references.jsonl', 'roco_train_references.jsonl'], [])
+      const options = { seed: 42, heldOut: 2000, ...(found && { references: dirname(found) }) }
+      return Promise.all([readRoco(dir, { view: 'pretrain', ...options }), readRoco(dir, { view: 'retrieval', ...options })])
+    },
+    anyVariant: false,
+  },
+  medicat: {
+    licence: 'of each article; the release asks for an agreement',
+    source: 'https://github.com/allenai/medicat',
+    facts: ['The release has no splits: they are drawn as the reference draws them', 'Figures that are also in ROCO are not part of this file'],
+    read: async (dir) => [await readMedicat(dir, { seed: 42, heldOut: 1000 })],
+    anyVariant: false,
+  },
+  melinda: {
+    licence: 'none is stated; its authors hand it out',
+    source: 'https://github.com/PlusLabNLP/melinda',
+    facts: [],
+    read: async (dir) => [await readMelinda(dir)],
+    anyVariant: false,
+  },
+  'path-vqa': {
+    licence: 'MIT; the images come from textbooks and PEIR',
+    source: 'https://github.com/UCSD-AI4H/PathVQA',
+    facts: ['The release does not tell open from closed questions; those answered by yes or no are counted as closed'],
+    read: async (dir) => [await readPathVqa(dir)],
+    anyVariant: false,
+  },
+  medmnist: {
+    licence: 'CC BY 4.0 (dermamnist: CC BY-NC 4.0)',
+    source: 'https://medmnist.com',
+    facts: [],
+    read: readMedmnistFolder,
+    anyVariant: false,
+  },
+}
+
+/** Every file of the folder. */
+async function readMedmnistFolder(dir: string): Promise<Release[]> {
+  const files = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.npz')).sort()
+  if (files.length > 0) return Promise.all(files.map((name) => readMedmnist(join(dir, name), 'what does the image show?')))
+  const none = new ReleaseBuilder()
+  await find(dir, ['pneumoniamnist.npz'], none.faults)
+  return [none.build('')]
 }

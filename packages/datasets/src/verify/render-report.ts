@@ -29,7 +29,7 @@ export function renderReport({ dataset, dir, licence, source, variants, images, 
     `source: ${source}`,
     ...(rows.length > 0 ? ['', ...table([header, ...rows])] : []),
     '',
-    `images: ${images.decoded} of ${images.referenced} decoded, ${images.duplicates.length} groups with the same content, ${images.unused.length} without a question`,
+    `images: ${images.decoded} of ${images.referenced} decoded, ${images.duplicates.length} groups with the same content, ${images.unused.length} unused`,
     ...list(
       `problems (${problems.length}):`,
       problems.map(({ kind, file, reason }) => `${kind}  ${file}: ${reason}`),

@@ -33,10 +33,13 @@ export interface VariantReport {
 
 export interface SplitReport {
   readonly split: string
+  /** Questions, or captions where there are no answers. */
   readonly questions: number
   readonly images: number
   readonly open: number
   readonly closed: number
+  /** Samples by licence, where the release states it for each. */
+  readonly licences?: Readonly<Record<string, number>>
   /** Questions none of whose answers occurs in train (case ignored). */
   readonly unseenAnswers: number
 }
@@ -53,10 +56,12 @@ export interface Leak {
 }
 
 export interface ImagesReport {
-  /** Files that questions refer to. */
+  /** Images that questions and captions refer to. */
   readonly referenced: number
   readonly decoded: number
-  /** Groups of files with the same pixels. */
+  /** Files that are not there. */
+  readonly missing: number
+  /** Groups of images with the same pixels. */
   readonly duplicates: readonly (readonly string[])[]
   /** Files that no question refers to. */
   readonly unused: readonly string[]

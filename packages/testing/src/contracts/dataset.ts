@@ -30,7 +30,10 @@ export function describeDataset(name: string, make: () => Plugin<Dataset>, { sha
           for (const sample of dataset.samples(split)) {
             expect(sample.imageId, sample.id).not.toBe('')
             expect(sample.text.trim(), sample.id).not.toBe('')
-            expect('file' in sample.image || 'pixels' in sample.image, sample.id).toBe(true)
+            expect(
+              ['file', 'encoded', 'pixels'].some((kind) => kind in sample.image),
+              sample.id,
+            ).toBe(true)
           }
       }))
 

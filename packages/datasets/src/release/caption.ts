@@ -1,0 +1,9 @@
+import { text } from './cells.js'
+
+/** Texts of fewer words are not used by the reference (spec/umd.md 6.2). */
+const MIN_WORDS = 3
+
+/** The captions among the texts: white space made single blanks, three words or more. */
+export function captionsOf(texts: readonly (string | null | undefined)[]): string[] {
+  return texts.map((caption) => text.parse(caption ?? '')).filter((caption) => caption.split(' ').length >= MIN_WORDS)
+}
