@@ -36,8 +36,8 @@ export function pretrainBatch(fixture: Fixture): HostBatch {
 const samples = (count: number): Sample[] =>
   Array.from({ length: count }, (_, i) => ({ id: `pair ${i}`, imageId: `image ${i}`, image: { file: '' }, text: '' }))
 
-const integers = ({ data, shape }: FixtureTensor): HostArray & { data: Int32Array } => ({ data: Int32Array.from(data), shape })
-const floats = ({ data, shape }: FixtureTensor): HostArray => ({ data: Float32Array.from(data), shape })
+export const integers = ({ data, shape }: FixtureTensor): HostArray & { data: Int32Array } => ({ data: Int32Array.from(data), shape })
+export const floats = ({ data, shape }: FixtureTensor): HostArray => ({ data: Float32Array.from(data), shape })
 
 /** `[B, C, H, W]` to `[B, H, W, C]`. */
 function channelsLast({ data, shape: [batch, channels, height, width] }: FixtureTensor): HostArray {

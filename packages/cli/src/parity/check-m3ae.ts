@@ -1,7 +1,6 @@
 import { concat, type Tensor2D, tidy } from '@tensorflow/tfjs-core'
-import { Task } from '@unidiag/core/contracts/task'
 import { weightedObjectives } from '@unidiag/core/stages/weighted-loss'
-import { Step } from '@unidiag/core/step'
+import { ownPair, Step } from '@unidiag/core/step'
 import { itm } from '@unidiag/pretrain/itm'
 import { mim } from '@unidiag/pretrain/mim'
 import { mlm } from '@unidiag/pretrain/mlm'
@@ -9,16 +8,21 @@ import { pretrainBatch } from './batch.js'
 import { Comparison } from './comparison.js'
 import { computeObjectives, norm } from './compute.js'
 import { isDeadWeight } from './dead-weights.js'
+import { type DownstreamModel, type TaskName, taskBatch, withTask } from './downstream-model.js'
 import type { Fixture } from './fixture.js'
 import { decoderOf, withModel } from './model.js'
 import { type ParityGroup, tolerances } from './report.js'
-import { vqaBatch, withVqa } from './vqa-model.js'
 
 const names = ['mlm', 'mim', 'itm']
 
 /** M3AE with the same weights: a pass of its own for each modality, an inner fusion layer for pixels, class-token pooling. */
 export async function checkM3ae(fixture: Fixture): Promise<ParityGroup[]> {
-  return [...(await pretraining(fixture)), await vqa(fixture)]
+  return [
+    ...(await pretraining(fixture)),
+    await task(fixture, 'vqa', 'M3AE VQA: features, logits and losses'),
+    await task(fixture, 'cls', 'M3AE classification: features, logits and loss'),
+    await task(fixture, 'irtr', 'M3AE retrieval: features, scores and loss'),
+  ]
 }
 
 function pretraining(fixture: Fixture): Promise<ParityGroup[]> {
@@ -51,22 +55,24 @@ function pretraining(fixture: Fixture): Promise<ParityGroup[]> {
   })
 }
 
-async function vqa(fixture: Fixture): Promise<ParityGroup> {
-  const group = new Comparison('M3AE VQA: features, logits and losses', tolerances.forward)
-  const stored = { bce: fixture.m3ae.vqa.loss, 'cross-entropy': fixture.m3ae.vqa.loss_cross_entropy_paper_form }
-  for (const [loss, value] of Object.entries(stored) as [keyof typeof stored, number][])
-    await withVqa(fixture, loss, async ({ model, pipeline }) => {
-      const task = pipeline.get(Task)
-      const batch = await vqaBatch(fixture, task)
+/** A task with class-token pooling. */
+async function task(fixture: Fixture, name: TaskName, title: string): Promise<ParityGroup> {
+  const group = new Comparison(title, tolerances.forward)
+  const compared =
+    (loss: string, stored: number, shown: boolean) =>
+    async ({ model, task }: DownstreamModel) => {
+      const batch = await taskBatch(fixture, task)
       tidy(() => {
         const step = new Step({ model, batch, training: false })
-        const pooled = step.pooled({ image: 'full', text: 'full' }, 'first')
+        const pooled = step.pooled(task.view ?? ownPair, 'first')
         const logits = task.logits(pooled, step)
-        group.number(`loss: ${loss}`, task.loss(logits, step).dataSync()[0], value)
-        if (loss === 'cross-entropy') return
-        const ours = { 'm3ae.vqa.cls_feats': concat([pooled.text, pooled.image], 1) as Tensor2D, 'm3ae.vqa.logits': logits }
-        for (const [name, tensor] of Object.entries(ours)) group.tensor(name, tensor.dataSync(), fixture.m3aeIo.get(name)?.data ?? [])
+        group.number(`loss: ${loss}`, task.loss(logits, step).dataSync()[0], stored)
+        if (!shown) return
+        const ours: Record<string, Tensor2D> = { cls_feats: concat([pooled.text, pooled.image], 1), [name === 'irtr' ? 'score' : 'logits']: logits }
+        for (const [key, tensor] of Object.entries(ours)) group.tensor(key, tensor.dataSync(), fixture.m3aeIo.get(`m3ae.${name}.${key}`)?.data ?? [])
       })
-    })
+    }
+  await withTask(fixture, name, compared('as released', fixture.m3ae[name].loss, true))
+  if (name === 'vqa') await withTask(fixture, name, compared('cross-entropy', fixture.m3ae.vqa.loss_cross_entropy_paper_form, false), 'cross-entropy')
   return group.result()
 }

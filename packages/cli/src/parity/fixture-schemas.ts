@@ -73,26 +73,46 @@ export const pretrainSchema = z.looseObject({
   derived_feamlm_without_padding_raw: z.number(),
 })
 
+const task = z.looseObject({
+  loss: z.number(),
+  score_text: z.number(),
+  score_image: z.number(),
+  rho_text: z.number(),
+  rho_image: z.number(),
+  k_text: z.number(),
+  k_image: z.number(),
+  params_without_grad: z.array(z.string()),
+  grad_l2_before: numbers,
+  cosine_schedule_lrs: z.array(z.array(z.number())).min(1),
+  groups: z.array(z.looseObject({ weight_decay: z.number(), initial_lr: z.number(), names: z.array(z.string()), count: z.int() })),
+})
+
 export const downstreamSchema = z.looseObject({
-  vqa: z.looseObject({
-    score_text: z.number(),
-    score_image: z.number(),
-    rho_text: z.number(),
-    rho_image: z.number(),
-    k_text: z.number(),
-    k_image: z.number(),
+  vqa: task.extend({
     names_scaled_by_k_text: z.array(z.string()),
     names_scaled_by_k_image: z.array(z.string()),
     names_not_modulated: z.array(z.string()),
-    grad_l2_before: numbers,
     grad_l2_modulated: numbers,
     noise_std: numbers,
     loss_bce_times_labels_code: z.number(),
     loss_cross_entropy_paper_form: z.number(),
     metric: numbers,
-    cosine_schedule_lrs: z.array(z.array(z.number())).min(1),
-    groups: z.array(z.looseObject({ weight_decay: z.number(), initial_lr: z.number(), names: z.array(z.string()), count: z.int() })),
   }),
+  cls: task.extend({ metric: numbers }),
+  irtr: task,
+})
+
+export const retrievalSchema = z.looseObject({
+  /** Image by text. */
+  scores: z.array(z.array(z.number())).min(1),
+  image_ids: z.array(z.number()),
+  text_image_ids: z.array(z.number()),
+  ir_r1: z.number(),
+  ir_r5: z.number(),
+  ir_r10: z.number(),
+  tr_r1: z.number(),
+  tr_r5: z.number(),
+  tr_r10: z.number(),
 })
 
 export const tdCalibSchema = z.looseObject({
@@ -110,4 +130,6 @@ export const m3aeSchema = z.looseObject({
   mim_layer: z.int(),
   pretrain: z.looseObject({ total: z.number(), mlm_loss: z.number(), mim_loss: z.number(), itm_loss: z.number(), grad_l2: numbers }),
   vqa: z.looseObject({ loss: z.number(), loss_cross_entropy_paper_form: z.number() }),
+  cls: z.looseObject({ loss: z.number() }),
+  irtr: z.looseObject({ loss: z.number() }),
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { UniDiagError } from '@unidiag/core/errors'
 import { readSafetensors, type StoredTensor } from '@unidiag/core/io/safetensors'
 import { z } from 'zod'
-import { downstreamSchema, m3aeSchema, pretrainSchema, tdCalibSchema } from './fixture-schemas.js'
+import { downstreamSchema, m3aeSchema, pretrainSchema, retrievalSchema, tdCalibSchema } from './fixture-schemas.js'
 
 /** A stored tensor; 64-bit numbers are narrowed. */
 export interface FixtureTensor {
@@ -25,9 +25,15 @@ const tensorFiles = {
   m3aeIo: 'm3ae_io',
 } as const
 
-const jsonFiles = { pretrain: pretrainSchema, downstream: downstreamSchema, tdcalib: tdCalibSchema, m3ae: m3aeSchema } as const
+const jsonFiles = {
+  pretrain: { file: 'pretrain.json', schema: pretrainSchema },
+  downstream: { file: 'downstream.json', schema: downstreamSchema },
+  tdcalib: { file: 'tdcalib.json', schema: tdCalibSchema },
+  m3ae: { file: 'm3ae.json', schema: m3aeSchema },
+  retrieval: { file: 'retrieval_recall.json', schema: retrievalSchema },
+} as const
 
-type Json = { readonly [K in keyof typeof jsonFiles]: z.output<(typeof jsonFiles)[K]> }
+type Json = { readonly [K in keyof typeof jsonFiles]: z.output<(typeof jsonFiles)[K]['schema']> }
 
 /** A folder of reference numbers, in memory. */
 export interface Fixture extends Json, Readonly<Record<keyof typeof tensorFiles, FixtureTensors>> {
@@ -36,7 +42,7 @@ export interface Fixture extends Json, Readonly<Record<keyof typeof tensorFiles,
 
 /** @throws UniDiagError DATA_MISSING, DATA_MALFORMED, CHECKPOINT_INVALID, each naming the file */
 export async function readFixture(dir: string): Promise<Fixture> {
-  const names = [...Object.keys(jsonFiles).map((name) => `${name}.json`), ...Object.values(tensorFiles).map((name) => `${name}.safetensors`)]
+  const names = [...Object.values(jsonFiles).map(({ file }) => file), ...Object.values(tensorFiles).map((name) => `${name}.safetensors`)]
   const there = await Promise.all(
     names.map((name) =>
       access(join(dir, name)).then(
@@ -50,7 +56,9 @@ export async function readFixture(dir: string): Promise<Fixture> {
     throw new UniDiagError('DATA_MISSING', `${dir} is no folder of reference numbers: it lacks ${missing.join(', ')}`, {
       fix: "Point `unidiag parity` at a folder with these files; the folder's README lists them.",
     })
-  const json = await Promise.all(Object.entries(jsonFiles).map(async ([name, schema]) => [name, await readJson(join(dir, `${name}.json`), schema)] as const))
+  const json = await Promise.all(
+    Object.entries(jsonFiles).map(async ([key, { file, schema }]) => [key, await readJson<z.ZodType>(join(dir, file), schema)] as const),
+  )
   const tensors = await Promise.all(Object.entries(tensorFiles).map(async ([key, name]) => [key, await readTensors(join(dir, `${name}.safetensors`))] as const))
   return { dir, ...(Object.fromEntries(json) as unknown as Json), ...(Object.fromEntries(tensors) as Record<keyof typeof tensorFiles, FixtureTensors>) }
 }
