@@ -10,7 +10,21 @@ export const knownEntries: readonly string[] = [
   ...['td-calib', 'fine-tune', 'gm-coord'].map((name) => `@unidiag/tuning/${name}`),
   ...['vqa', 'classification', 'retrieval'].map((name) => `@unidiag/tasks/${name}`),
   '@unidiag/weights/init',
-  ...['vqa-rad', 'slake', 'vqa-med-2019', 'roco', 'medicat', 'melinda', 'path-vqa', 'medmnist', 'synthetic', 'images'].map((name) => `@unidiag/datasets/${name}`),
+  ...[
+    'vqa-rad',
+    'slake',
+    'vqa-med-2019',
+    'roco',
+    'medicat',
+    'melinda',
+    'path-vqa',
+    'medmnist',
+    'table',
+    'image-folder',
+    'webdataset',
+    'synthetic',
+    'images',
+  ].map((name) => `@unidiag/datasets/${name}`),
 ]
 
 /** The last part of an entry, by which `--set` and short names address it: `clip-vit` of `@unidiag/encoders/clip-vit`, `my-loss` of `./my-loss.ts`. */

@@ -1,15 +1,20 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { Fault } from '../release/fault.js'
 import { find } from '../release/find.js'
+import { readImageFolder } from '../release/read-image-folder.js'
 import { readMedicat } from '../release/read-medicat.js'
 import { readMedmnist } from '../release/read-medmnist.js'
 import { readMelinda } from '../release/read-melinda.js'
 import { readPathVqa } from '../release/read-path-vqa.js'
 import { readRoco } from '../release/read-roco.js'
+import { readShards } from '../release/read-shards.js'
 import { readSlake } from '../release/read-slake.js'
+import { readTable, tableExtensions } from '../release/read-table.js'
 import { readVqaMed2019 } from '../release/read-vqa-med-2019.js'
 import { readVqaRad } from '../release/read-vqa-rad.js'
 import { type Release, ReleaseBuilder } from '../release/release.js'
+import { findSplitFiles } from '../release/split-files.js'
 
 /** A data set that can be verified. */
 interface KnownRelease {
@@ -22,6 +27,7 @@ interface KnownRelease {
   readonly anyVariant: boolean
 }
 
+const OWN = 'your own'
 const SHARED = '42 images occur both in VQA-RAD and in VQA-Med-2019 (32 in its training split): do not train on one and test on the other without removing them'
 
 export const releases: Readonly<Record<string, KnownRelease>> = {
@@ -86,6 +92,35 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     source: 'https://medmnist.com',
     facts: [],
     read: readMedmnistFolder,
+    anyVariant: false,
+  },
+  table: {
+    licence: OWN,
+    source: OWN,
+    facts: ['Read with the default columns: image and text'],
+    read: async (dir) => {
+      const faults: Fault[] = []
+      const files = await findSplitFiles(dir, tableExtensions, faults)
+      return [await readTable('table', files, { image: 'image', text: 'text', fields: [] }, dir, faults)]
+    },
+    anyVariant: false,
+  },
+  'image-folder': {
+    licence: OWN,
+    source: OWN,
+    facts: ['Images without a text file are read with the name of their folder as text'],
+    read: async (dir) => [await readImageFolder('image-folder', dir, { text: '{folder}', answer: false })],
+    anyVariant: false,
+  },
+  webdataset: {
+    licence: OWN,
+    source: OWN,
+    facts: ['Read with the default keys: text and answer'],
+    read: async (dir) => {
+      const faults: Fault[] = []
+      const shards = await findSplitFiles(dir, ['.tar'], faults)
+      return [await readShards('webdataset', shards, { text: 'text', answer: 'answer', fields: [] }, faults)]
+    },
     anyVariant: false,
   },
 }

@@ -1,0 +1,25 @@
+import { Dataset } from '@unidiag/core/contracts/dataset'
+import { definePlugin } from '@unidiag/core/plugin'
+import { z } from 'zod'
+import { readImageFolder } from './release/read-image-folder.js'
+import { toDataset } from './release/release.js'
+
+/**
+ * A folder of images, DICOM files and volumes included. Folders in it named train, val (valid, validation, dev) and test are the splits; without any, all
+ * images are for training. The text of `scan.png` is in `scan.txt` beside it.
+ *
+ * - `text`: for images without a text file, such as `an image of {folder}` with the name of the folder that holds the image; images without a text are left out
+ * - `answer`: `folder` makes the name of the folder the answer, so that the text is a question
+ */
+export const imageFolder = definePlugin({
+  name: '@unidiag/datasets/image-folder',
+  provides: Dataset,
+  options: z.strictObject({
+    dir: z.string(),
+    name: z.string().default('image-folder'),
+    text: z.string().min(1).optional(),
+    answer: z.enum(['none', 'folder']).default('none'),
+  }),
+  setup: async ({ options: { dir, name, text, answer } }): Promise<Dataset> =>
+    toDataset(name, await readImageFolder(name, dir, { text, answer: answer === 'folder' })),
+})
