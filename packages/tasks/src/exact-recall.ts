@@ -27,6 +27,11 @@ export async function exactRecall(o: EvaluateOptions, { head, pairs, parameters,
   const images = [...first.values()]
   const depends = { texts: texts.map(({ id, imageId, text }) => [id, imageId, text]), pooling, maxLength: o.loader.maxLength ?? o.model.text.maxLength }
   const file = scores === undefined ? undefined : new ScoreFile(scores, parameters, depends)
-  const rows = await pairScores(o, images, texts, { head, pairs, file })
+  // An image that cannot be read takes all of its texts along.
+  const onLost: EvaluateOptions['onLost'] = ({ id, reason }) => {
+    const { imageId } = images.find((image) => image.id === id)!
+    for (const text of texts) if (text.imageId === imageId) o.onLost?.({ id: text.id, reason })
+  }
+  const rows = await pairScores({ ...o, onLost }, images, texts, { head, pairs, file })
   return retrievalScore(rows, texts, { dataset, split, samples, random, resamples })
 }

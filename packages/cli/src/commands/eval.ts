@@ -7,6 +7,7 @@ import { evaluate } from '@unidiag/core/evaluate'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { RandomSource } from '@unidiag/core/random'
 import { describeScore } from '@unidiag/core/sinks/describe-score'
+import { describeTables } from '@unidiag/core/sinks/describe-tables'
 import { chooseDataset } from '@unidiag/core/stages/training-data'
 import { Command } from 'commander'
 import { backendOption } from '../backend-option.js'
@@ -60,13 +61,14 @@ async function evaluateCheckpoint(path: string, options: EvalOptions): Promise<v
       batchSize: settings.batchSize,
       pooling: settings.pooling,
       random: pipeline.get(RandomSource),
+      onProgress: (message) => console.error(message),
       onLost: ({ id, reason }) => console.error(`lost ${id}: ${reason}`),
     })
     const { stage, step } = checkpoint.state
     console.log(
       options.json
         ? JSON.stringify({ checkpoint: checkpoint.file, stage, step, score }, null, 2)
-        : [`${checkpoint.file} (${stage}, step ${step})`, ...describeScore(score)].join('\n'),
+        : [`${checkpoint.file} (${stage}, step ${step})`, ...describeScore(score), ...describeTables(score)].join('\n'),
     )
   } finally {
     await pipeline.close()

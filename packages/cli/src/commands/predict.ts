@@ -6,9 +6,10 @@ import { Task } from '@unidiag/core/contracts/task'
 import { Tokenizer } from '@unidiag/core/contracts/tokenizer'
 import type { HostBatch } from '@unidiag/core/data/batch-draft'
 import { batchKeys } from '@unidiag/core/data/batch-keys'
+import { UniDiagError } from '@unidiag/core/errors'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { noGrad } from '@unidiag/core/nn/no-grad'
-import { Step } from '@unidiag/core/step'
+import { ownPair, Step } from '@unidiag/core/step'
 import { Command, InvalidArgumentError } from 'commander'
 import { backendOption } from '../backend-option.js'
 import { exitCodesHelp } from '../exit-codes.js'
@@ -60,6 +61,10 @@ async function answer({ pipeline, settings }: Restored, { image, question }: Pre
   const text = pipeline.get(TextEncoder)
   const images = pipeline.get(ImageLoader)
   const task = pipeline.get(Task)
+  if (task.view)
+    throw new UniDiagError('OPTION_INVALID', `the checkpoint is of the task ${task.name}, which gives no answer to a single pair`, {
+      fix: 'Score it with `unidiag eval`.',
+    })
   const sample: Sample = { id: 'question', imageId: image, image: { file: image }, text: question }
   const row = questionRow(sample, pipeline.get(Tokenizer), settings.maxLength ?? text.maxLength)
   const pixels = { data: await images.load(sample.image), shape: [1, images.size, images.size, 3] }
@@ -68,7 +73,7 @@ async function answer({ pipeline, settings }: Restored, { image, question }: Pre
   const probabilities = tidy(() =>
     noGrad(() => {
       const step = new Step({ model, batch, training: false })
-      return softmax(task.logits(step.pooled({ image: 'full', text: 'full' }, settings.pooling), step)) as Tensor2D
+      return softmax(task.logits(step.pooled(ownPair, settings.pooling), step)) as Tensor2D
     }).dataSync(),
   )
   return Array.from(probabilities, (probability, index) => ({ answer: task.label(index), probability })).sort((a, b) => b.probability - a.probability)

@@ -7,6 +7,7 @@ import type { Score } from '../contracts/task.js'
 import type { RunEvent, StepEvent } from '../events.js'
 import { describeEvent } from './describe-event.js'
 import { describeScore } from './describe-score.js'
+import { describeTables } from './describe-tables.js'
 import { duration } from './format.js'
 import { jsonl } from './jsonl.js'
 import { Progress } from './progress.js'
@@ -79,6 +80,24 @@ class Screen extends Writable {
     return this.text.trimEnd().split('\n')
   }
 }
+
+it('describeTables aligns columns', () => {
+  const classes = {
+    columns: ['class', 'support', 'auc'],
+    rows: [
+      ['Y2H', 1200, 0.98765],
+      ['other', 7, ''],
+    ],
+  }
+  expect(describeTables({ ...score, tables: { byClass: classes } })).toEqual([
+    '',
+    'by class:',
+    'class  support     auc',
+    'Y2H      1,200  0.9877',
+    'other        7        ',
+  ])
+  expect(describeTables(score)).toEqual([])
+})
 
 describe('describeEvent', () => {
   it.each<[RunEvent, string[]]>([
