@@ -1,9 +1,11 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const common = {
   // tf.setBackend is process-global: one backend a process.
   pool: 'forks' as const,
-  testTimeout: 60_000,
+  // A machine may have other work, and hooks run whole commands.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
 }
 
 export default defineConfig({
@@ -15,6 +17,8 @@ export default defineConfig({
           ...common,
           name: 'wasm',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          // It needs the package registry, and has a config of its own.
+          exclude: [...configDefaults.exclude, 'test/packed/**'],
           env: { UNIDIAG_TEST_BACKEND: 'wasm' },
         },
       },

@@ -312,7 +312,7 @@ describe('Pipeline, stopped', () => {
         }),
       ),
     )
-    await expect(pipeline.close()).rejects.toMatchObject({ code: expect.stringMatching(/ENOTDIR|EEXIST/) })
+    await expect(pipeline.close()).rejects.toMatchObject({ code: 'FILE_UNWRITABLE', cause: { code: expect.stringMatching(/ENOTDIR|EEXIST/) } })
   })
 })
 
