@@ -1,15 +1,14 @@
 import {
   cast,
   div,
-  greaterEqual,
+  equal,
   logSoftmax,
   maximum,
   mul,
   neg,
-  oneHot,
+  range,
   reshape,
   type Scalar,
-  scalar,
   softmax,
   sum,
   type Tensor1D,
@@ -30,8 +29,7 @@ export function probabilityOfLabels(logits: Tensor2D, label: Tensor1D): Tensor1D
   return tidy(() => sum(mul(softmax(logits), targets(logits, label)), 1) as Tensor1D)
 }
 
-/** `[B, V]`: 1 at the label; a row of zeros where there is none. */
+/** `[B, V]`: 1 at the label; a row of zeros where there is none. (`oneHot` refuses a V of 1.) */
 function targets(logits: Tensor2D, label: Tensor1D): Tensor2D {
-  const known = cast(greaterEqual(label, 0), 'float32')
-  return mul(oneHot(maximum(label, scalar(0, 'int32')), logits.shape[1]), reshape(known, [-1, 1]))
+  return cast(equal(reshape(label, [-1, 1]), range(0, logits.shape[1], 1, 'int32')), 'float32')
 }
