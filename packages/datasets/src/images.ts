@@ -11,7 +11,9 @@ import { SquareImages } from './image/square-images.js'
  * Images for a CLIP-like encoder (spec/umd.md 3.3): shorter side to `size` with Pillow's bicubic filter, central square, CLIP mean and deviation.
  *
  * - `size`: side in pixels; that of the pipeline's image encoder when left out
- * - `augment`: `resized-crop` cuts 90 to 100 % of the area at random in training (the release does so for SLAKE and VQA-Med-2019, not for VQA-RAD)
+ * - `augment`: what a stage gets that asks for augmentation: `resized-crop` cuts out 90 to 100 % of the area at random
+ * - `view`: how DICOM files and volumes become pictures: a `window` in their units (such as Hounsfield), else that of the file, else all values; the `plane`
+ *   in which NIfTI volumes are cut
  * - `cacheBytes`: memory for prepared images (8-bit, not augmented); 0 turns the cache off
  * - `threads`: how many threads resize (one less than the machine has, 4 at most); twice as many images are held in full size at most
  */
@@ -24,7 +26,13 @@ export const images = definePlugin({
     // OpenAI CLIP's statistics.
     mean: z.array(z.number()).length(3).default([0.48145466, 0.4578275, 0.40821073]),
     std: z.array(z.number().positive()).length(3).default([0.26862954, 0.26130258, 0.27577711]),
-    augment: z.enum(['none', 'resized-crop']).default('none'),
+    augment: z.enum(['none', 'resized-crop']).default('resized-crop'),
+    view: z
+      .strictObject({
+        window: z.strictObject({ center: z.number(), width: z.number().min(1) }).optional(),
+        plane: z.enum(['axial', 'coronal', 'sagittal']).default('axial'),
+      })
+      .default({ plane: 'axial' }),
     cacheBytes: z
       .int()
       .nonnegative()

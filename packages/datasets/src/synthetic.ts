@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { caption } from './phantom/captions.js'
 import { paint } from './phantom/paint.js'
 import { drawQuestions } from './phantom/questions.js'
-import { drawScene, fieldsOf, type Scene } from './phantom/scene.js'
+import { drawScene, fieldsOf, findings, modalities, organs, type Scene } from './phantom/scene.js'
 
 const options = z.strictObject({
   kind: z.enum(['captions', 'questions']),
@@ -17,14 +17,27 @@ const options = z.strictObject({
   samples: z
     .strictObject({ train: z.int().positive().default(1024), val: z.int().nonnegative().default(128), test: z.int().nonnegative().default(256) })
     .default({ train: 1024, val: 128, test: 256 }),
-  questionsPerImage: z.int().positive().max(16).default(4),
+  questionsPerImage: z.int().positive().max(16).default(2),
+  modalities: z
+    .array(z.enum(modalities))
+    .min(2)
+    .default([...modalities]),
+  organs: z
+    .array(z.enum(organs))
+    .min(2)
+    .default([...organs]),
+  findings: z
+    .array(z.enum(findings))
+    .min(2)
+    .default([...findings]),
 })
 
 /** The images of one split: what each shows, and its pixels when they are asked for. */
-function imagesOf({ kind, seed, size, noise }: z.output<typeof options>, split: string): (index: number) => { scene: Scene; image: ImageSource } {
+function imagesOf(chosen: z.output<typeof options>, split: string): (index: number) => { scene: Scene; image: ImageSource } {
+  const { kind, seed, size, noise } = chosen
   const random = new Random(seed)
   return (index) => {
-    const scene = drawScene(random.rng('synthetic', kind, split, index, 'scene'))
+    const scene = drawScene(chosen, random.rng('synthetic', kind, split, index, 'scene'))
     const pixels = () => ({
       data: paint(scene, size, noise, random.rng('synthetic', kind, split, index, 'pixels')),
       width: size,
@@ -45,7 +58,7 @@ function makeSplit(name: string, split: string, count: number, chosen: z.output<
     const rng = new Random(seed).rng('synthetic', kind, split, index, 'text')
     if (kind === 'captions') samples.push({ id: imageId, imageId, image, text: caption(scene, rng), fields: fieldsOf(scene) })
     else {
-      for (const [i, { text, answer, answerType, type }] of drawQuestions(scene, questionsPerImage, rng).entries()) {
+      for (const [i, { text, answer, answerType, type }] of drawQuestions(scene, chosen, questionsPerImage, rng).entries()) {
         samples.push({ id: `${imageId}/${i}`, imageId, image, text, answers: [answer], answerType, fields: { ...fieldsOf(scene), questionType: type } })
       }
     }
@@ -61,6 +74,7 @@ function makeSplit(name: string, split: string, count: number, chosen: z.output<
  * - `size`: side of the images in pixels
  * - `samples`: captions or questions a split
  * - `questionsPerImage`: different questions asked about each image
+ * - `modalities`, `organs`, `findings`: what occurs; fewer are learnt sooner
  * - `noise`: standard deviation of the noise, 1 = white
  *
  * No image is in two splits, nor both in captions and in questions.

@@ -10,6 +10,13 @@ export type Modality = (typeof modalities)[number]
 export type Organ = (typeof organs)[number]
 export type Finding = (typeof findings)[number]
 
+/** What scenes are made of. */
+export interface Concepts {
+  readonly modalities: readonly Modality[]
+  readonly organs: readonly Organ[]
+  readonly findings: readonly Finding[]
+}
+
 export interface Lesion {
   readonly finding: Finding
   /** The patient's side: left is on the right of the image. */
@@ -24,26 +31,11 @@ export interface Scene {
   readonly lesion: Lesion | undefined
 }
 
-/** Every scene; all are equally likely but those without a lesion, which make up `NORMAL_SHARE`. */
-export const scenes: readonly Scene[] = modalities.flatMap((modality) =>
-  organs.flatMap((organ) => [
-    { modality, organ, lesion: undefined },
-    ...findings.flatMap((finding) => sides.flatMap((side) => extents.map((extent) => ({ modality, organ, lesion: { finding, side, extent } })))),
-  ]),
-)
-
-/** As many as have any one finding, so that "none" is not the best guess. */
-export const NORMAL_SHARE = 1 / (findings.length + 1)
-
-const normal = scenes.filter(({ lesion }) => !lesion)
-const abnormal = scenes.filter(({ lesion }) => lesion)
-
-/** How often a scene occurs. */
-export const probabilityOf = ({ lesion }: Scene): number => (lesion ? (1 - NORMAL_SHARE) / abnormal.length : NORMAL_SHARE / normal.length)
-
-export function drawScene(rng: Rng): Scene {
-  const among = rng.uniform() < NORMAL_SHARE ? normal : abnormal
-  return among[rng.int(among.length)]
+/** A scene; each modality, organ, side and extent is equally likely, and having no finding as likely as having any one of them. */
+export function drawScene({ modalities, organs, findings }: Concepts, rng: Rng): Scene {
+  const among = <T>(all: readonly T[]): T => all[rng.int(all.length)]
+  const finding = among([undefined, ...findings])
+  return { modality: among(modalities), organ: among(organs), lesion: finding && { finding, side: among(sides), extent: among(extents) } }
 }
 
 /** The scene as columns; a scene without a lesion says `none`. */
