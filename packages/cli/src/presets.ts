@@ -21,6 +21,8 @@ export const presets: Readonly<Record<string, Readonly<Record<string, Options>>>
     '@unidiag/tuning/gm-coord': { contribution: 'code', window: 'last', noise: 'both', noiseRows: 'all' },
     '@unidiag/tuning/fine-tune': { pooling: 'mean', allowSelectionOnTest: true, optimizer: { learningRate: 5e-6, schedule: 'cosine', weightDecay: 0.01 } },
     '@unidiag/tasks/vqa': { loss: 'bce', vocabularySplits: ['train', 'val', 'test'] },
+    '@unidiag/tasks/classification': { classSplits: ['train', 'val', 'test'] },
+    '@unidiag/tasks/retrieval': { excludeSelf: false },
     '@unidiag/datasets/vqa-rad': { validation: 'test' },
   },
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { benchCommand } from './commands/bench.js'
+import { compareCommand } from './commands/compare.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
 import { evalCommand } from './commands/eval.js'
@@ -27,7 +28,17 @@ Examples:
   $ unidiag predict --checkpoint runs/vqa-rad --image scan.png --question "is there a fracture?"
 ${exitCodesHelp}`,
     )
-  for (const command of [runCommand(), evalCommand(), predictCommand(), parityCommand(), dataCommand(), weightsCommand(), doctorCommand(), benchCommand()])
+  for (const command of [
+    runCommand(),
+    evalCommand(),
+    compareCommand(),
+    predictCommand(),
+    parityCommand(),
+    dataCommand(),
+    weightsCommand(),
+    doctorCommand(),
+    benchCommand(),
+  ])
     program.addCommand(command)
   visit(program, (command) => {
     command.exitOverride()

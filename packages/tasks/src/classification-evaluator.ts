@@ -6,6 +6,7 @@ import { argmax } from './argmax.js'
 import { bootstrapIntervals } from './bootstrap.js'
 import type { ClassList } from './class-list.js'
 import { classRates, confusionMatrix, macroRates, OneVsRestAuc, rateNames } from './class-metrics.js'
+import { softmax } from './softmax.js'
 import { splitHash } from './split-hash.js'
 
 /** Metrics in the order in which they are computed and shown. */
@@ -19,6 +20,7 @@ export class ClassificationEvaluator implements Evaluator {
   readonly #classes: ClassList
   readonly #random: Random
   readonly #resamples: number
+  readonly #ids: string[] = []
   readonly #truth: string[] = []
   readonly #predicted: number[] = []
   readonly #probabilities: number[] = []
@@ -39,6 +41,7 @@ export class ClassificationEvaluator implements Evaluator {
         continue
       }
       const row = logits.subarray(i * outputs, (i + 1) * outputs)
+      this.#ids.push(sample.id)
       this.#truth.push(label)
       this.#predicted.push(argmax(row))
       this.#probabilities.push(...softmax(row))
@@ -71,6 +74,7 @@ export class ClassificationEvaluator implements Evaluator {
       primary: 'accuracy',
       metrics,
       tables: { classes: classTable(labels, matrix, areas), confusion: confusionTable(labels, matrix) },
+      credits: { metric: 'accuracy', bySample: Object.fromEntries(this.#ids.map((id, i) => [id, this.#predicted[i] === truth[i] ? 1 : 0])) },
       protocol: {
         task: 'classification',
         dataset: dataset.name,
@@ -99,14 +103,6 @@ export class ClassificationEvaluator implements Evaluator {
 function accuracy(truth: Int32Array, predicted: readonly number[], weights?: ArrayLike<number>): number {
   const right = predicted.reduce((sum, given, i) => sum + (given === truth[i] ? (weights?.[i] ?? 1) : 0), 0)
   return right / truth.length
-}
-
-/** In double precision: equal probabilities would tie in the AUC. */
-function softmax(logits: Float32Array): number[] {
-  const largest = logits.reduce((a, b) => Math.max(a, b))
-  const powers = Array.from(logits, (x) => Math.exp(x - largest))
-  const sum = powers.reduce((a, b) => a + b)
-  return powers.map((power) => power / sum)
 }
 
 function classTable(labels: readonly string[], matrix: Float64Array, areas: readonly number[]): Table {

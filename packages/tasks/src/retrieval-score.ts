@@ -49,6 +49,7 @@ export function retrievalScore(rows: ReadonlyMap<Sample, Float32Array>, texts: r
   return {
     primary: 'mean@1',
     metrics,
+    credits: { metric: 'textToImage@1', bySample: Object.fromEntries(kept.map((t, i) => [texts[t].id, found.textToImage[i] <= 1 ? 1 : 0])) },
     protocol: {
       task: 'retrieval',
       dataset: dataset.name,

@@ -10,7 +10,7 @@ const question = (id: string, answers: string[], answerType?: 'open' | 'closed')
   image: { file: `${id}.jpg` },
   text: 'what is it?',
   answers,
-  ...(answerType && { answerType }),
+  ...(answerType && { answerType, fields: { organ: answerType === 'open' ? 'chest' : 'head' } }),
 })
 const test = [
   question('1', ['Yes'], 'closed'),
@@ -43,6 +43,22 @@ describe('VqaEvaluator', () => {
     expect(score.metrics.overall.interval).toEqual([0, 1])
   })
 
+  it('breaks accuracy down by field, and says what each question was worth', () => {
+    expect(score.tables?.byField.columns).toEqual(['field', 'value', 'n', 'accuracy', 'low', 'high'])
+    expect(score.tables?.byField.rows.map((row) => row.slice(0, 4))).toEqual([
+      ['organ', 'head', 2, 0.5],
+      ['organ', 'chest', 2, 0.5],
+    ])
+    expect(score.credits).toEqual({ metric: 'overall', bySample: { 1: 1, 2: 0, 3: 1, 4: 0 } })
+  })
+
+  it('says how sure it is for nothing', () => {
+    // Every answer has the same softmax.
+    const confidence = 1 / (1 + [0, 1, 2].slice(1).reduce((sum, i) => sum + Math.exp(-i - 3), 0))
+    expect(score.metrics.ece.value).toBeGreaterThan(0.4)
+    expect(score.metrics.ece.value).toBeLessThan(confidence)
+  })
+
   it('says how it was measured', () => {
     expect(score.protocol).toEqual({
       task: 'vqa',
@@ -57,6 +73,7 @@ describe('VqaEvaluator', () => {
         vocabularySource: 'toy: train',
         unproducibleShare: 0.25,
         questionsOutsideVocabulary: 'test 1',
+        calibration: 'ece over 15 bins of the softmax of the logits',
         interval: '95 % percentile bootstrap over questions, 200 resamples',
         overallMajorityAnswer: 'no',
         overallMajorityAccuracy: 0.25,
@@ -72,7 +89,7 @@ describe('VqaEvaluator', () => {
   it('has no accuracy of a kind of question that is not there', () => {
     const open = new VqaEvaluator(vocabulary, new Random(0), 10)
     open.add(choose(2), [question('3', ['ct scan'], 'open')])
-    expect(Object.keys(open.score({ dataset, split: 'test', lost: 0 }).metrics)).toEqual(['overall', 'open'])
+    expect(Object.keys(open.score({ dataset, split: 'test', lost: 0 }).metrics)).toEqual(['overall', 'open', 'ece'])
   })
 
   it('refuses to score nothing', () => {

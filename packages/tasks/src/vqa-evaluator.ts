@@ -4,12 +4,18 @@ import { UniDiagError } from '@unidiag/core/errors'
 import type { Random } from '@unidiag/core/random'
 import { type AnswerVocabulary, normalizedAnswers } from './answer-vocabulary.js'
 import { argmax } from './argmax.js'
-import { bootstrapInterval } from './bootstrap.js'
+import { bootstrapInterval, bootstrapIntervals } from './bootstrap.js'
+import { breakdown } from './breakdown.js'
+import { CALIBRATION_BINS, expectedCalibrationError } from './calibration.js'
+import { softmax } from './softmax.js'
 import { splitHash } from './split-hash.js'
 
 interface Judged {
+  readonly sample: Sample
   readonly type: 'open' | 'closed' | undefined
   readonly correct: boolean
+  /** Softmax of the logits at the given answer. */
+  readonly confidence: number
   readonly producible: boolean
   readonly accepted: readonly string[]
 }
@@ -42,8 +48,10 @@ export class VqaEvaluator implements Evaluator {
         return
       }
       const labels = this.#vocabulary.labels(sample)
-      const given = argmax(logits.subarray(i * outputs, (i + 1) * outputs))
-      this.#judged.push({ type: sample.answerType, correct: labels.includes(given), producible: labels.length > 0, accepted })
+      const probabilities = softmax(logits.subarray(i * outputs, (i + 1) * outputs))
+      const given = argmax(probabilities)
+      const confidence = probabilities[given]
+      this.#judged.push({ sample, type: sample.answerType, correct: labels.includes(given), confidence, producible: labels.length > 0, accepted })
     })
   }
 
@@ -62,9 +70,18 @@ export class VqaEvaluator implements Evaluator {
       baselines[`${subset}MajorityAnswer`] = guess
       baselines[`${subset}MajorityAccuracy`] = share(of, ({ accepted }) => accepted.includes(guess))
     }
+    const credits = this.#judged.map(({ correct }) => (correct ? 1 : 0))
+    metrics.ece = this.#calibrationError(credits)
+    const byField = breakdown(
+      this.#judged.map(({ sample }) => sample),
+      credits,
+      (of, name) => bootstrapInterval(of, this.#random.rng('vqa', 'bootstrap', name), { resamples: this.#resamples }),
+    )
     return {
       primary: 'overall',
       metrics,
+      ...(byField && { tables: { byField } }),
+      credits: { metric: 'overall', bySample: Object.fromEntries(this.#judged.map(({ sample }, i) => [sample.id, credits[i]])) },
       protocol: {
         task: 'vqa',
         dataset: dataset.name,
@@ -80,12 +97,20 @@ export class VqaEvaluator implements Evaluator {
           questionsOutsideVocabulary: Object.entries(outside)
             .map(([name, count]) => `${name} ${count}`)
             .join(', '),
+          calibration: `ece over ${CALIBRATION_BINS} bins of the softmax of the logits`,
           interval: `95 % percentile bootstrap over questions, ${this.#resamples} resamples`,
           ...baselines,
           ...(this.#unlabelled > 0 && { withoutAnswer: this.#unlabelled }),
         },
       },
     }
+  }
+
+  #calibrationError(credits: readonly number[]): Metric {
+    const confidences = this.#judged.map(({ confidence }) => confidence)
+    const statistics = (weights?: ArrayLike<number>): number[] => [expectedCalibrationError(confidences, credits, weights)]
+    const [interval] = bootstrapIntervals(credits.length, statistics, this.#random.rng('vqa', 'bootstrap', 'ece'), { resamples: this.#resamples })
+    return { value: statistics()[0], interval, n: credits.length }
   }
 
   #accuracy(subset: string, of: readonly Judged[]): Metric {

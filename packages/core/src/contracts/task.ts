@@ -39,6 +39,8 @@ export interface Score {
   readonly primary: string
   readonly metrics: Readonly<Record<string, Metric>>
   readonly tables?: Readonly<Record<string, Table>>
+  /** What each sample adds to the mean that a metric is, by sample id: what paired comparisons of two runs need. */
+  readonly credits?: { readonly metric: string; readonly bySample: Readonly<Record<string, number>> }
   readonly protocol: Protocol
 }
 
