@@ -138,7 +138,8 @@ describe('the whole method', () => {
     }
     const longest = (value: unknown): number =>
       typeof value !== 'object' || value === null ? 0 : Math.max(Array.isArray(value) ? value.length : 0, ...Object.values(value).map(longest))
-    expect(Math.max(...(await eventsOf(run)).map(longest))).toBe(3)
+    // No list is as long as an image of one channel.
+    expect(Math.max(...(await eventsOf(run)).map(longest))).toBeLessThan(16 * 16)
   })
 })
 
