@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { UniDiagError } from '@unidiag/core/errors'
+import type { Addon } from './addon.js'
+import { buildAddon } from './build.js'
+import { type LibTorch, locateTorch, type Passed } from './locate.js'
+
+const require = createRequire(import.meta.url)
+
+const install = 'Install PyTorch (`pip install torch`) or libtorch (Debian: `apt install libtorch-dev`), or point UNIDIAG_TORCH at the folder of one.'
+
+function found(path: string | undefined): LibTorch {
+  const passed: Passed = []
+  if (process.platform === 'win32') throw new UniDiagError('BACKEND_UNAVAILABLE', 'Backend torch: not on Windows.', { fix: 'Use WSL, or another backend.' })
+  const torch = locateTorch(path, passed)
+  if (torch === undefined) throw new UniDiagError('BACKEND_UNAVAILABLE', `Backend torch: no libtorch found (${passed.join('; ')}).`, { fix: install })
+  return torch
+}
+
+/** Finds libtorch, builds the addon on first use and loads it. Throws BACKEND_UNAVAILABLE with the reason and the remedy. */
+export async function loadAddon(path?: string): Promise<{ addon: Addon; torch: LibTorch }> {
+  const torch = found(path)
+  const file = await buildAddon(torch)
+  try {
+    return { addon: require(file) as Addon, torch }
+  } catch {
+    // A file that was damaged, or built against libraries that have changed since, is built once more.
+    rmSync(file, { force: true })
+  }
+  const again = await buildAddon(torch)
+  try {
+    return { addon: require(again) as Addon, torch }
+  } catch (cause) {
+    const message = `Backend torch: libtorch ${torch.version} of ${torch.origin} does not load: ${(cause as Error).message}`
+    throw new UniDiagError('BACKEND_UNAVAILABLE', message, { fix: install, cause })
+  }
+}
