@@ -13,7 +13,7 @@ export async function defineSpecs(addon, { device, threads }) {
   if (device !== undefined) addon.device(device)
   if (threads !== undefined) addon.threads(threads)
   registerKernels()
-  registerBackend('torch', () => new TorchBackend(), 1000)
+  registerBackend('torch', () => new TorchBackend(), 1)
   setTestEnvs([{ name: 'torch', backendName: 'torch', isDataSync: true }])
   await import('@tensorflow/tfjs-core/dist/tests')
 }

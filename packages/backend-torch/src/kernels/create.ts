@@ -1,5 +1,5 @@
 import { aten } from '../aten.js'
-import { codeOf, FLOAT32, INT32 } from '../dtypes.js'
+import { COMPLEX64, codeOf, FLOAT32, INT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 
 const full = aten('full')
@@ -10,9 +10,9 @@ const toDtype = aten('to.dtype')
 const eq = aten('eq.Tensor')
 const where = aten('where.self')
 const unsqueeze = aten('unsqueeze')
+const viewAsReal = aten('view_as_real')
+const select = aten('select.int')
 const ne = aten('ne.Scalar')
-const multinomial = aten('multinomial')
-const softmax = aten('_softmax')
 
 export const createKernels: KernelTable = {
   Fill: ({}, { shape, value, dtype }) => full(shape, value, codeOf(dtype ?? 'float32')),
@@ -20,7 +20,12 @@ export const createKernels: KernelTable = {
   ZerosLike: ({ x }) => fullLike(x, 0),
   Identity: ({ x }) => x!,
   // Only zero is false: libtorch's own conversion agrees, also for NaN.
-  Cast: ({ x }, { dtype }) => (x!.code === codeOf(dtype) ? x! : dtype === 'bool' ? ne(x, 0) : toDtype(x, codeOf(dtype))),
+  Cast: ({ x }, { dtype }) => {
+    const code = codeOf(dtype)
+    if (x!.code === code) return x!
+    const y = x!.code === COMPLEX64 ? select(viewAsReal(x), -1, 0) : x!
+    return dtype === 'bool' ? ne(y, 0) : toDtype(y, code)
+  },
   Range: ({}, { start, stop, step, dtype }) => {
     const empty = start === stop || (start < stop && step < 0) || (stop < start && step > 1)
     const towards = stop < start && step === 1 ? -1 : step
@@ -32,5 +37,4 @@ export const createKernels: KernelTable = {
     const hot = eq(unsqueeze(indices, -1), arange(0, depth, 1, INT32))
     return where(hot, full([], onValue, code), full([], offValue, code))
   },
-  Multinomial: ({ logits }, { numSamples, normalized }) => multinomial(normalized ? logits : softmax(logits, -1, false), numSamples, true),
 }

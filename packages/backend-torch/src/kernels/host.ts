@@ -13,6 +13,8 @@ export const hostKernels = [
   'Dilation2DBackpropFilter',
   'Dilation2DBackpropInput',
   'LowerBound',
+  // Its numbers follow from its seed, which libtorch's generator would not reproduce.
+  'Multinomial',
   'NonMaxSuppressionV3',
   'NonMaxSuppressionV4',
   'NonMaxSuppressionV5',
@@ -37,7 +39,8 @@ export const hostKernels = [
 let host: MathBackendCPU | undefined
 
 function toHost(cpu: MathBackendCPU, backend: TorchBackend, info: TensorInfo): TensorInfo {
-  return cpu.makeTensorInfo(info.shape, info.dtype, backend.readSync(info.dataId) as never)
+  // Some of tfjs's kernels ask their inputs for a rank, which a TensorInfo does not have.
+  return Object.assign(cpu.makeTensorInfo(info.shape, info.dtype, backend.readSync(info.dataId) as never), { rank: info.shape.length })
 }
 
 function fromHost(cpu: MathBackendCPU, backend: TorchBackend, info: TensorInfo): TensorInfo {
@@ -54,11 +57,22 @@ export function runOnHost(name: string, backend: TorchBackend, inputs: NamedTens
   const cpu = host
   const kernel = getKernel(name, 'cpu')
   if (kernel === undefined || kernel === null) throw new Error(`The torch backend has no kernel ${name} for these dtypes.`)
-  const copies: NamedTensorInfoMap = {}
-  for (const [key, info] of Object.entries(inputs)) if (info != null) copies[key] = toHost(cpu, backend, info)
-  const result = kernel.kernelFunc({ inputs: copies, attrs: attrs as NamedAttrMap, backend: cpu })
+  const made: TensorInfo[] = []
+  const copy = (info: TensorInfo): TensorInfo => {
+    const hosted = toHost(cpu, backend, info)
+    made.push(hosted)
+    return hosted
+  }
+  // Lists of tensors come as an array in place of the named inputs, or (ragged tensors) as one of them.
+  const copyAll = (value: unknown): unknown => {
+    if (value == null) return value
+    if (Array.isArray(value)) return value.map(copyAll)
+    return copy(value as TensorInfo)
+  }
+  const copies = Array.isArray(inputs) ? copyAll(inputs) : Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, copyAll(value)]))
+  const result = kernel.kernelFunc({ inputs: copies as NamedTensorInfoMap, attrs: attrs as NamedAttrMap, backend: cpu })
   const back = Array.isArray(result) ? result.map((r) => fromHost(cpu, backend, r)) : fromHost(cpu, backend, result)
-  for (const info of Object.values(copies)) if (info != null) cpu.disposeData(info.dataId, true)
+  for (const info of made) cpu.disposeData(info.dataId, true)
   return back
 }
 

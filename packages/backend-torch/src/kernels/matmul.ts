@@ -1,3 +1,4 @@
+import { backend_util, util } from '@tensorflow/tfjs-core'
 import { aten } from '../aten.js'
 import { FLOAT32 } from '../dtypes.js'
 import type { Attributes, Inputs, KernelTable } from '../kernel.js'
@@ -14,6 +15,7 @@ const flipped = (x: TorchData, flag: boolean): TorchData => (flag ? transpose(x,
 
 function multiply(a: TorchData, b: TorchData, transposeA: boolean, transposeB: boolean): TorchData {
   const rank = b.shape.length
+  util.assert(a.shape.length >= 2 && rank >= 2, () => `Error in matMul: inputs must have at least rank 2, got ${a.shape.length} and ${rank}.`)
   const left = flipped(a, transposeA)
   // One matrix for a whole batch is one large product instead of many small ones.
   if (rank > 2 && a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1))
@@ -57,5 +59,10 @@ export const matmulKernels: KernelTable = {
     const y = addmm(bias, flipped(a!, transposeA), flipped(b!, transposeB))
     return finish(y, { ...inputs, bias: undefined as never }, attributes)
   },
-  Einsum: (inputs, { equation }) => einsum(equation.replace(/\s/g, ''), Object.values(inputs)),
+  Einsum: (inputs, { equation }) => {
+    const tensors = Object.values(inputs)
+    const { allDims, idDims } = backend_util.decodeEinsumEquation(equation, tensors.length)
+    backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as never)
+    return einsum(equation.replace(/\s/g, ''), tensors)
+  },
 }

@@ -9,6 +9,9 @@ const max = { 2: atenList('max_pool2d_with_indices'), 3: atenList('max_pool3d_wi
 const maxBackward = { 2: aten('max_pool2d_with_indices_backward'), 3: aten('max_pool3d_with_indices_backward') }
 const average = { 2: aten('avg_pool2d'), 3: aten('avg_pool3d') }
 const averageBackward = { 2: aten('avg_pool2d_backward'), 3: aten('avg_pool3d_backward') }
+const nanToNum = aten('nan_to_num')
+const clampMin = aten('clamp_min')
+const zeros = aten('zeros')
 const div = aten('div.Tensor')
 const ones = aten('ones')
 const toDtype = aten('to.dtype')
@@ -18,10 +21,13 @@ const addScalar = aten('add.Scalar')
 const mulScalar = aten('mul.Scalar')
 const add = aten('add.Tensor')
 
+const LOWEST = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const
+
 const dims = (w: Window): 2 | 3 => w.input.length as 2 | 3
 
 function poolMax(x: TorchData, w: Window): { input: TorchData; y: TorchData; indices: TorchData } {
-  const input = padded(channelsFirst(x, w), w, Number.NEGATIVE_INFINITY)
+  // tfjs's maximum passes NaN over.
+  const input = padded(nanToNum(channelsFirst(x, w), ...LOWEST), w, Number.NEGATIVE_INFINITY)
   const [y, indices] = max[dims(w)](input, w.filter, w.strides, padding(w), w.dilations, false)
   return { input, y: y!, indices: indices! }
 }
@@ -36,7 +42,8 @@ function maxGradient(dy: TorchData, x: TorchData, w: Window): TorchData {
 function share(w: Window): TorchData | undefined {
   if (w.symmetric !== undefined) return undefined
   const inside = padded(ones([1, 1, ...w.input], FLOAT32), w, 0)
-  return average[dims(w)](inside, w.filter, w.strides, padding(w), false, true)
+  // A window that is all padding has the mean 0, not 0 / 0.
+  return clampMin(average[dims(w)](inside, w.filter, w.strides, padding(w), false, true), 1e-9)
 }
 
 function poolAverage(x: TorchData, w: Window): TorchData {
@@ -75,15 +82,22 @@ const at2D = (x: TorchData, a: Attributes): Window =>
 const at3D = (x: TorchData, a: Attributes): Window =>
   window3D(backend_util.computePool3DInfo(x.shape as never, a.filterSize, a.strides, 1, a.pad, a.dimRoundingMode, a.dataFormat))
 
-const maxOf = (x: TorchData, w: Window): TorchData => channelsBack(poolMax(x, w).y, w)
+/** What needs no window: no output at all, or (as tfjs has it, whatever the padding) one that is the input. */
+function trivial(x: TorchData, w: Window): TorchData | undefined {
+  if (w.output.some((n) => n <= 0)) return zeros([w.batch, ...w.output.map((n) => Math.max(0, n)), w.inChannels], FLOAT32)
+  return w.filter.every((n) => n === 1) && w.input.every((n, i) => n === w.output[i]) ? x : undefined
+}
+
+const maxOf = (x: TorchData, w: Window): TorchData => trivial(x, w) ?? channelsBack(poolMax(x, w).y, w)
+const averageOf = (x: TorchData, w: Window): TorchData => trivial(x, w) ?? poolAverage(x, w)
 
 export const poolKernels: KernelTable = {
   MaxPool: ({ x }, a) => maxOf(x!, at2D(x!, a)),
   MaxPool3D: ({ x }, a) => maxOf(x!, at3D(x!, a)),
   MaxPoolGrad: ({ dy, input }, a) => maxGradient(dy!, input!, at2D(input!, a)),
   MaxPool3DGrad: ({ dy, input }, a) => maxGradient(dy!, input!, at3D(input!, a)),
-  AvgPool: ({ x }, a) => poolAverage(x!, at2D(x!, a)),
-  AvgPool3D: ({ x }, a) => poolAverage(x!, at3D(x!, a)),
+  AvgPool: ({ x }, a) => averageOf(x!, at2D(x!, a)),
+  AvgPool3D: ({ x }, a) => averageOf(x!, at3D(x!, a)),
   AvgPoolGrad: ({ dy, input }, a) => averageGradient(dy!, input!, at2D(input!, a)),
   AvgPool3DGrad: ({ dy, input }, a) => averageGradient(dy!, input!, at3D(input!, a)),
   MaxPoolWithArgmax: ({ x }, a) => {

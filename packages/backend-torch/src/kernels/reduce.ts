@@ -14,6 +14,8 @@ const amin = aten('amin')
 const argmax = aten('argmax')
 const argmin = aten('argmin')
 const toDtype = aten('to.dtype')
+const nanToNum = aten('nan_to_num')
+const full = aten('full')
 const flip = aten('flip')
 const cumulative = { Cumsum: aten('cumsum'), Cumprod: aten('cumprod') }
 const pad = aten('constant_pad_nd')
@@ -25,8 +27,8 @@ const size = (x: TorchData): number => util.sizeFromShape(x.shape)
 
 // libtorch takes an empty list of axes for all axes, tfjs for none.
 const reduction = (f: (x: TorchData, axes: number[], keepDims: boolean) => TorchData): Compute => {
-  return ({ x }, { axis, keepDims }) => {
-    const axes = axesOf(x!, axis)
+  return ({ x }, { axis, reductionIndices, keepDims }) => {
+    const axes = axesOf(x!, axis ?? reductionIndices)
     return axes.length === 0 ? x! : f(x!, axes, keepDims ?? false)
   }
 }
@@ -39,10 +41,16 @@ const oneByOne = (f: (x: TorchData, axis: number, keepDims: boolean) => TorchDat
 const extreme = (f: typeof amax, nothing: number): Compute =>
   reduction((x, axes, keepDims) => {
     if (size(x) > 0) return f(x, axes, keepDims)
-    return aten('full')(sum(x, axes, keepDims).shape, nothing, x.code)
+    return full(sum(x, axes, keepDims).shape, nothing, x.code)
   })
 
 const integer = (x: TorchData): number => (x.code === BOOL ? INT32 : x.code)
+
+/** tfjs passes NaN over where it looks for a position; libtorch stops there. */
+function comparable(x: TorchData, last: number): TorchData {
+  if (x.code === BOOL) return toDtype(x, INT32)
+  return x.code === FLOAT32 ? nanToNum(x, last, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY) : x
+}
 
 const scan = (name: 'Cumsum' | 'Cumprod'): Compute => {
   const f = cumulative[name]
@@ -75,8 +83,8 @@ export const reduceKernels: KernelTable = {
   Any: oneByOne((x, axis, keepDims) => any(x, axis, keepDims)),
   Max: extreme(amax, Number.NEGATIVE_INFINITY),
   Min: extreme(amin, Number.POSITIVE_INFINITY),
-  ArgMax: ({ x }, { axis }) => argmax(x!.code === BOOL ? toDtype(x, INT32) : x, axesOf(x!, axis)[0], false),
-  ArgMin: ({ x }, { axis }) => argmin(x!.code === BOOL ? toDtype(x, INT32) : x, axesOf(x!, axis)[0], false),
+  ArgMax: ({ x }, { axis }) => argmax(comparable(x!, Number.NEGATIVE_INFINITY), axesOf(x!, axis)[0], false),
+  ArgMin: ({ x }, { axis }) => argmin(comparable(x!, Number.POSITIVE_INFINITY), axesOf(x!, axis)[0], false),
   Cumsum: scan('Cumsum'),
   Cumprod: scan('Cumprod'),
   // tfjs promises the lower index among equals, which only a stable sort keeps.

@@ -49,6 +49,7 @@ export const shapeKernels: KernelTable = {
   },
   ExpandDims: ({ input }, { dim }) => {
     const rank = input!.shape.length
+    util.assert(dim >= -(rank + 1) && dim <= rank, () => `Axis must be in the interval [${-(rank + 1)}, ${rank}], got ${dim}.`)
     const shape = [...input!.shape]
     shape.splice(dim < 0 ? rank + dim + 1 : dim, 0, 1)
     return reshape(input, shape)
@@ -65,7 +66,14 @@ export const shapeKernels: KernelTable = {
     )
     return cat(all, at)
   },
-  Pack: (inputs, { axis }) => stack(Object.values(inputs), axis),
+  Pack: (inputs, { axis }) => {
+    const all = Object.values(inputs)
+    for (const x of all) {
+      util.assertShapesMatch(all[0]!.shape, x.shape, 'All tensors passed to stack must have matching shapes')
+      util.assert(x.dtype === all[0]!.dtype, () => 'All tensors passed to stack must have matching dtypes')
+    }
+    return stack(all, axis)
+  },
   Unpack: ({ value }, { axis }) => unbind(value, axis),
   SplitV: ({ x }, { numOrSizeSplits, axis }) => {
     const at = util.parseAxisParam(axis, x!.shape)[0]!

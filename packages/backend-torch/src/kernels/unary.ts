@@ -1,4 +1,5 @@
 import { aten } from '../aten.js'
+import { FLOAT32 } from '../dtypes.js'
 import type { Compute, KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
 
@@ -9,6 +10,7 @@ const mulTensor = aten('mul.Tensor')
 const fill = aten('full_like')
 const isNan = aten('isnan')
 const clamp = aten('clamp')
+const toDtype = aten('to.dtype')
 const leaky = aten('leaky_relu')
 const softplus = aten('softplus')
 const elu = aten('elu')
@@ -64,7 +66,7 @@ export const unaryKernels: KernelTable = {
   Relu6: ({ x }) => hardtanh(x, 0, 6),
   Softplus: ({ x }) => softplus(x),
   Step: ({ x }, { alpha }) => step(x!, alpha),
-  LeakyRelu: ({ x }, { alpha }) => leaky(x, alpha),
+  LeakyRelu: ({ x }, { alpha }) => leaky(x!.code === FLOAT32 ? x : toDtype(x, FLOAT32), alpha),
   ClipByValue: ({ x }, { clipValueMin, clipValueMax }) => clamp(x, clipValueMin, clipValueMax),
   Prelu: ({ x, alpha }) => where(gt(x, 0), x, mulTensor(x, alpha)),
 }
