@@ -8,11 +8,11 @@ import { TorchBackend } from './torch-backend.js'
 
 export interface TorchOptions {
   /** The folder of libtorch or of Python's torch; otherwise it is looked for. */
-  torch?: string
+  torch?: string | undefined
   /** Default: `cuda:0` where libtorch finds one, else `cpu`. */
-  device?: string
+  device?: string | undefined
   /** CPU threads of an operator; default libtorch's own choice. */
-  threads?: number
+  threads?: number | undefined
 }
 
 /** What was started, for a line of a log. */
@@ -24,8 +24,8 @@ export interface TorchStarted {
 
 let started: Promise<LibTorch> | undefined
 
-async function load(path: string | undefined): Promise<LibTorch> {
-  const { addon, torch } = await loadAddon(path)
+async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
+  const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
   useAddon(addon)
   registerKernels()
   if (findBackend('torch') === null) registerBackend('torch', () => new TorchBackend(), 0)
@@ -37,7 +37,7 @@ async function load(path: string | undefined): Promise<LibTorch> {
  * Throws BACKEND_UNAVAILABLE where there is no libtorch, no compiler, or not the device that was asked for.
  */
 export async function startTorch(options: TorchOptions = {}): Promise<TorchStarted> {
-  started ??= load(options.torch)
+  started ??= load(options)
   let torch: LibTorch
   try {
     torch = await started
@@ -49,7 +49,7 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
   try {
     addon.device(options.device ?? (addon.hasCuda() ? 'cuda:0' : 'cpu'))
   } catch (cause) {
-    throw new UniDiagError('BACKEND_UNAVAILABLE', `Backend torch: device ${options.device}: ${(cause as Error).message}.`, { cause })
+    throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
   }
   if (options.threads !== undefined) addon.threads(options.threads)
   if (engine().backendName !== 'torch') await setBackend('torch')

@@ -60,7 +60,7 @@ async function compile(torch: LibTorch, file: string): Promise<void> {
     const missing = code === 'ENOENT'
     const message = missing ? 'there is no C++ compiler (g++)' : `the addon does not compile against libtorch ${torch.version} of ${torch.origin}: ${(stderr ?? String(cause)).slice(0, 2000)}`
     const fix = missing ? 'Install a C++ compiler (Debian: `apt install g++`), or set CXX.' : 'Use libtorch 1.13 to 2.13 and a compiler with C++17.'
-    throw new UniDiagError('BACKEND_UNAVAILABLE', `Backend torch: ${message}.`, { fix, cause })
+    throw new UniDiagError('BACKEND_UNAVAILABLE', message, { fix, cause })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -39,14 +39,20 @@ export function runKernel(
   if (attributes?.dtype === 'string') return runOnHost(name, backend, inputs, attributes)
   const named: Record<string, TorchData> = {}
   const held: TorchData[] = []
+  let strings = false
+  const take = (info: TensorInfo): TorchData => {
+    const data = backend.held(info)
+    if (data instanceof StringData) strings = true
+    else held.push(data)
+    return data as TorchData
+  }
   for (const key in inputs) {
     const info = inputs[key]
     if (info == null) continue
-    const data = backend.held(info)
-    if (data instanceof StringData) return runOnHost(name, backend, inputs, attributes)
-    named[key] = data
-    held.push(data)
+    // UniDiag's kernels for all parameters at once, and tfjs's for ragged tensors, take lists.
+    named[key] = Array.isArray(info) ? (info.map(take) as never) : take(info)
   }
+  if (strings) return runOnHost(name, backend, inputs, attributes)
   const result = scoped(() => {
     const out = compute(named, attributes ?? {})
     return Array.isArray(out) ? out.map(outgoing) : outgoing(out)

@@ -1,9 +1,12 @@
+import { theAddon } from './aten.js'
+import { attentionKernels } from './kernels/attention.js'
 import { binaryKernels } from './kernels/binary.js'
 import { complexKernels } from './kernels/complex.js'
 import { convolutionKernels } from './kernels/convolution.js'
 import { createKernels } from './kernels/create.js'
 import { gatherKernels } from './kernels/gather.js'
 import { registerHostKernels } from './kernels/host.js'
+import { layerKernels } from './kernels/layers.js'
 import { matmulKernels } from './kernels/matmul.js'
 import { normalizeKernels } from './kernels/normalize.js'
 import { poolKernels } from './kernels/pool.js'
@@ -12,6 +15,7 @@ import { resizeKernels } from './kernels/resize.js'
 import { shapeKernels } from './kernels/shape.js'
 import { spaceKernels } from './kernels/space.js'
 import { unaryKernels } from './kernels/unary.js'
+import { updateKernels } from './kernels/updates.js'
 import { type KernelTable, registerTable } from './kernel.js'
 
 export const kernelTables: readonly KernelTable[] = [
@@ -28,6 +32,9 @@ export const kernelTables: readonly KernelTable[] = [
   resizeKernels,
   createKernels,
   complexKernels,
+  layerKernels,
+  attentionKernels(() => theAddon().device() === 'cpu'),
+  updateKernels,
 ]
 
 let registered = false
