@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { UniDiagError } from '@unidiag/core/errors'
@@ -49,16 +49,34 @@ export function addonFile(torch: LibTorch): string {
 
 const run = promisify(execFile)
 
+const digestFile = (file: string): string => `${file}.sha256`
+const digestOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
+
+/** Loading half a library ends the process, so one is loaded only when it is what was built. */
+function isWhole(file: string): boolean {
+  return existsSync(file) && existsSync(digestFile(file)) && readFileSync(digestFile(file), 'utf8') === digestOf(file)
+}
+
+/** What a builder left behind that was killed; only the holder of the lock may clean up. */
+function removeRemains(file: string): void {
+  const [folder, name] = [dirname(file), basename(file)]
+  for (const entry of readdirSync(folder)) if (entry.startsWith(`${name}.build-`)) rmSync(join(folder, entry), { recursive: true, force: true })
+}
+
 async function compile(torch: LibTorch, file: string): Promise<void> {
-  const folder = mkdtempSync(`${file}.`)
+  const folder = mkdtempSync(`${file}.build-`)
   try {
     const output = join(folder, 'addon.node')
     await run(process.env.CXX || 'g++', compilerArguments(torch, output), { timeout: 600_000, maxBuffer: 1 << 24 })
+    writeFileSync(join(folder, 'digest'), digestOf(output))
+    renameSync(join(folder, 'digest'), digestFile(file))
     renameSync(output, file)
   } catch (cause) {
     const { code, stderr } = cause as { code?: unknown; stderr?: string }
     const missing = code === 'ENOENT'
-    const message = missing ? 'there is no C++ compiler (g++)' : `the addon does not compile against libtorch ${torch.version} of ${torch.origin}: ${(stderr ?? String(cause)).slice(0, 2000)}`
+    const message = missing
+      ? 'there is no C++ compiler (g++)'
+      : `the addon does not compile against libtorch ${torch.version} of ${torch.origin}: ${(stderr ?? String(cause)).slice(0, 2000)}`
     const fix = missing ? 'Install a C++ compiler (Debian: `apt install g++`), or set CXX.' : 'Use libtorch 1.13 to 2.13 and a compiler with C++17.'
     throw new UniDiagError('BACKEND_UNAVAILABLE', message, { fix, cause })
   } finally {
@@ -69,9 +87,11 @@ async function compile(torch: LibTorch, file: string): Promise<void> {
 /** Builds the addon unless it is there: in a folder of its own, then renamed, so that no one ever loads half a file. */
 export async function buildAddon(torch: LibTorch): Promise<string> {
   const file = addonFile(torch)
-  if (existsSync(file)) return file
+  if (isWhole(file)) return file
   await locked(`${file}.lock`, async () => {
-    if (!existsSync(file)) await compile(torch, file)
+    if (isWhole(file)) return
+    removeRemains(file)
+    await compile(torch, file)
   })
   return file
 }

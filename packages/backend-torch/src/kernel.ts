@@ -1,10 +1,10 @@
 import { type KernelConfig, type NamedAttrMap, type NamedTensorInfoMap, registerKernel, type TensorInfo } from '@tensorflow/tfjs-core'
 import { aten, scoped } from './aten.js'
 import { codeOf } from './dtypes.js'
-import type { TorchData } from './torch-data.js'
 import { runOnHost } from './kernels/host.js'
 import { StringData } from './string-data.js'
 import type { TorchBackend } from './torch-backend.js'
+import type { TorchData } from './torch-data.js'
 
 /** tfjs's inputs by name, as libtorch tensors; absent optional inputs are undefined. */
 export type Inputs = Readonly<Record<string, TorchData>>

@@ -41,7 +41,12 @@ function describe(origin: string, root: string, include: string, lib: string): L
   }
 }
 
-const matching = (folder: string, name: RegExp): string[] => (existsSync(folder) ? readdirSync(folder).filter((n) => name.test(n)).map((n) => join(folder, n)) : [])
+const matching = (folder: string, name: RegExp): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((n) => name.test(n))
+        .map((n) => join(folder, n))
+    : []
 
 /** `root` is an unpacked libtorch, the `torch` folder of a Python installation, or a prefix such as /usr. */
 function at(origin: string, root: string, passed: Passed): LibTorch | undefined {

@@ -1,4 +1,5 @@
 import { theAddon } from './aten.js'
+import { type KernelTable, registerTable } from './kernel.js'
 import { attentionKernels } from './kernels/attention.js'
 import { binaryKernels } from './kernels/binary.js'
 import { complexKernels } from './kernels/complex.js'
@@ -16,7 +17,6 @@ import { shapeKernels } from './kernels/shape.js'
 import { spaceKernels } from './kernels/space.js'
 import { unaryKernels } from './kernels/unary.js'
 import { updateKernels } from './kernels/updates.js'
-import { type KernelTable, registerTable } from './kernel.js'
 
 export const kernelTables: readonly KernelTable[] = [
   unaryKernels,

@@ -1,13 +1,18 @@
 import { type BackendValues, type DataId, type DataType, engine, KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import { release, theAddon, upload } from './aten.js'
-import { BOOL, codeOf, COMPLEX64, FLOAT32, INT32 } from './dtypes.js'
 import { download } from './download.js'
+import { BOOL, COMPLEX64, codeOf, FLOAT32, INT32 } from './dtypes.js'
 import { StringData } from './string-data.js'
 import { TorchData } from './torch-data.js'
 
 type Values = Float32Array | Int32Array | Uint8Array
 
-const constructors: Readonly<Record<number, typeof Float32Array | typeof Int32Array | typeof Uint8Array>> = { [FLOAT32]: Float32Array, [INT32]: Int32Array, [BOOL]: Uint8Array, [COMPLEX64]: Float32Array }
+const constructors: Readonly<Record<number, typeof Float32Array | typeof Int32Array | typeof Uint8Array>> = {
+  [FLOAT32]: Float32Array,
+  [INT32]: Int32Array,
+  [BOOL]: Uint8Array,
+  [COMPLEX64]: Float32Array,
+}
 
 function typed(values: ArrayLike<number>, code: number): Values {
   const type = constructors[code]!
@@ -41,10 +46,14 @@ export class TorchBackend extends KernelBackend {
   }
 
   #fetch(id: DataId): TorchData | StringData {
-    engine().moveData(this, id)
-    const data = this.#find(id)
-    if (data === undefined) throw new Error('A tensor was used after it was disposed.')
-    return data
+    try {
+      engine().moveData(this, id)
+    } catch (cause) {
+      // tfjs does not know the data any more, and fails on that.
+      if (cause instanceof TypeError) throw new Error('A tensor was used after it was disposed.', { cause })
+      throw cause
+    }
+    return this.#find(id)!
   }
 
   /** Counts a kernel's result as data that tfjs now owns. */

@@ -70,13 +70,10 @@ const geometry2D =
   (input, filter, a) => {
     const format = backend_util.convertConv2DDataFormat(a.dataFormat ?? 'NHWC')
     const dilations = a.dilations ?? 1
-    return window2D(
-      backend_util.computeConv2DInfo(input as never, filter as never, a.strides, dilations, a.pad, a.dimRoundingMode, depthwiseLayout, format),
-    )
+    return window2D(backend_util.computeConv2DInfo(input as never, filter as never, a.strides, dilations, a.pad, a.dimRoundingMode, depthwiseLayout, format))
   }
 
-const geometry3D: Geometry = (input, filter, a) =>
-  window3D(backend_util.computeConv3DInfo(input as never, filter as never, a.strides, a.dilations ?? 1, a.pad))
+const geometry3D: Geometry = (input, filter, a) => window3D(backend_util.computeConv3DInfo(input as never, filter as never, a.strides, a.dilations ?? 1, a.pad))
 
 const kernels = (geometry: Geometry, layout: Layout): { forward: Compute; input: Compute; filter: Compute } => ({
   forward: ({ x, filter }, a) => forward(x!, filter!, geometry(x!.shape, filter!.shape, a), layout),

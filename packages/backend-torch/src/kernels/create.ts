@@ -15,7 +15,7 @@ const select = aten('select.int')
 const ne = aten('ne.Scalar')
 
 export const createKernels: KernelTable = {
-  Fill: ({}, { shape, value, dtype }) => full(shape, value, codeOf(dtype ?? 'float32')),
+  Fill: (_, { shape, value, dtype }) => full(shape, value, codeOf(dtype ?? 'float32')),
   OnesLike: ({ x }) => fullLike(x, 1),
   ZerosLike: ({ x }) => fullLike(x, 0),
   Identity: ({ x }) => x!,
@@ -26,12 +26,12 @@ export const createKernels: KernelTable = {
     const y = x!.code === COMPLEX64 ? select(viewAsReal(x), -1, 0) : x!
     return dtype === 'bool' ? ne(y, 0) : toDtype(y, code)
   },
-  Range: ({}, { start, stop, step, dtype }) => {
+  Range: (_, { start, stop, step, dtype }) => {
     const empty = start === stop || (start < stop && step < 0) || (stop < start && step > 1)
     const towards = stop < start && step === 1 ? -1 : step
     return empty ? full([0], 0, codeOf(dtype)) : arange(start, stop, towards, codeOf(dtype))
   },
-  LinSpace: ({}, { start, stop, num }) => linspace(start, stop, num, FLOAT32),
+  LinSpace: (_, { start, stop, num }) => linspace(start, stop, num, FLOAT32),
   OneHot: ({ indices }, { depth, onValue, offValue, dtype }) => {
     const code = codeOf(dtype ?? 'int32')
     const hot = eq(unsqueeze(indices, -1), arange(0, depth, 1, INT32))

@@ -1,5 +1,13 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
-import { type BackendValues, getKernel, type KernelConfig, type NamedAttrMap, type NamedTensorInfoMap, registerKernel, type TensorInfo } from '@tensorflow/tfjs-core'
+import {
+  type BackendValues,
+  getKernel,
+  type KernelConfig,
+  type NamedAttrMap,
+  type NamedTensorInfoMap,
+  registerKernel,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core'
 import { StringData } from '../string-data.js'
 import type { TorchBackend } from '../torch-backend.js'
 

@@ -18,8 +18,7 @@ function multiply(a: TorchData, b: TorchData, transposeA: boolean, transposeB: b
   util.assert(a.shape.length >= 2 && rank >= 2, () => `Error in matMul: inputs must have at least rank 2, got ${a.shape.length} and ${rank}.`)
   const left = flipped(a, transposeA)
   // One matrix for a whole batch is one large product instead of many small ones.
-  if (rank > 2 && a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1))
-    return matmul(left, flipped(reshape(b, b.shape.slice(-2)), transposeB))
+  if (rank > 2 && a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1)) return matmul(left, flipped(reshape(b, b.shape.slice(-2)), transposeB))
   return matmul(left, flipped(b, transposeB))
 }
 

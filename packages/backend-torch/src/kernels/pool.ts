@@ -62,7 +62,11 @@ function averageGradient(dy: TorchData, x: TorchData, w: Window): TorchData {
 }
 
 const range = (n: number, shape: readonly number[], factor: number): TorchData =>
-  upload(BigInt64Array.from({ length: n }, (_, i) => BigInt(i * factor)), shape, INT64)
+  upload(
+    BigInt64Array.from({ length: n }, (_, i) => BigInt(i * factor)),
+    shape,
+    INT64,
+  )
 
 /** libtorch's position in the padded plane as tfjs's position in [H, W, C], or in [N, H, W, C]. */
 function flatPosition(indices: TorchData, w: Window, withBatch: boolean): TorchData {

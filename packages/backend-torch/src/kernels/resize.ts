@@ -31,8 +31,16 @@ function neighbours(axis: number, from: number, to: number, a: Attributes): Neig
   const shape = [0, 1, 2, 3].map((i) => (i === axis ? to : 1))
   return {
     low: upload(Int32Array.from(low), [to], INT32),
-    high: upload(Int32Array.from(at, (s) => Math.max(0, Math.min(from - 1, Math.ceil(s)))), [to], INT32),
-    fraction: upload(Float32Array.from(at, (s, i) => s - low[i]!), shape, FLOAT32),
+    high: upload(
+      Int32Array.from(at, (s) => Math.max(0, Math.min(from - 1, Math.ceil(s)))),
+      [to],
+      INT32,
+    ),
+    fraction: upload(
+      Float32Array.from(at, (s, i) => s - low[i]!),
+      shape,
+      FLOAT32,
+    ),
   }
 }
 
@@ -50,7 +58,15 @@ const real = (x: TorchData): TorchData => (x.code === FLOAT32 ? x : toDtype(x, F
 
 /** What `spread` adds to each old row, gathered again: the adjoint of selecting rows. */
 const collect = (dy: TorchData, axis: number, from: number, index: TorchData): TorchData =>
-  indexAdd(zeros(dy.shape.map((n, i) => (i === axis ? from : n)), FLOAT32), axis, index, dy)
+  indexAdd(
+    zeros(
+      dy.shape.map((n, i) => (i === axis ? from : n)),
+      FLOAT32,
+    ),
+    axis,
+    index,
+    dy,
+  )
 
 export const resizeKernels: KernelTable = {
   ResizeBilinear: ({ images }, a) =>
@@ -65,8 +81,7 @@ export const resizeKernels: KernelTable = {
       const toHigh = mul(gradient, fraction)
       return indexAdd(collect(sub(gradient, toHigh), axis, from, low), axis, high, toHigh)
     }, real(dy!)),
-  ResizeNearestNeighbor: ({ images }, a) =>
-    AXES.reduce((y, axis) => select(y, axis, nearest(images!.shape[axis]!, a.size[axis - 1], a)), images!),
+  ResizeNearestNeighbor: ({ images }, a) => AXES.reduce((y, axis) => select(y, axis, nearest(images!.shape[axis]!, a.size[axis - 1], a)), images!),
   ResizeNearestNeighborGrad: ({ images, dy }, a) =>
     AXES.reduce((gradient, axis) => {
       const from = images!.shape[axis]!

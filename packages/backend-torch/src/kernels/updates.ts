@@ -82,10 +82,7 @@ export const updateKernels: KernelTable = {
   UniDiagAdamW: ({ parameter, gradient, m, v }, attributes) =>
     update({ parameter: [clone(parameter)], gradient: [gradient!], m: [clone(m)], v: [clone(v)] }, attributes),
   UniDiagAdamWAll: ({ parameter, gradient, m, v }, attributes) =>
-    update(
-      { parameter: listed(parameter).map(writable), gradient: listed(gradient), m: listed(m).map(writable), v: listed(v).map(writable) },
-      attributes,
-    ),
+    update({ parameter: listed(parameter).map(writable), gradient: listed(gradient), m: listed(m).map(writable), v: listed(v).map(writable) }, attributes),
   UniDiagEma: ({ average: a, value }, { decay }) => lerp(a, value, 1 - decay),
   UniDiagEmaAll: ({ average: a, value }, { decay }) => average(listed(a), listed(value), decay),
 }
