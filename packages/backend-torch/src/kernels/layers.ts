@@ -1,5 +1,5 @@
-import { aten, atenList, atenVoid, theAddon } from '../aten.js'
-import { FLOAT32, INT64 } from '../dtypes.js'
+import { aten, atenList, atenVoid } from '../aten.js'
+import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
 
@@ -28,8 +28,10 @@ const exp = aten('exp')
 const neg = aten('neg')
 const expand = aten('expand')
 const scatterAddInto = atenVoid('scatter_add_')
-const empty = aten('empty.memory_format')
-const bernoulliInto = atenVoid('bernoulli_.float')
+const deviation = aten('std')
+const embedding = aten('embedding')
+const matmul = aten('matmul')
+const linear = aten('linear')
 const norm = aten('linalg_vector_norm')
 const stack = aten('stack')
 
@@ -46,20 +48,22 @@ function flatRows(index: TorchData, rows: number): TorchData {
   return reshape(add(index, reshape(arange(0, batch! * rows, rows, index.code), [-1, 1])), [-1])
 }
 
+/** [..., n] as [M, n]. */
+const rows = (x: TorchData): TorchData => (x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1)!]))
+
 const column = (x: TorchData): TorchData => reshape(x, [-1, 1])
 
 /** UniDiag's layers; what each computes is in the table of `@unidiag/core/ops/fused`. */
 export const layerKernels: KernelTable = {
-  UniDiagLinear: ({ x, weight, bias }) => (bias === undefined ? mm(x, weight) : addmm(bias, x, weight)),
-  UniDiagLinearGradX: ({ dy, weight }) => mm(dy, t(weight)),
-  UniDiagLinearGradWeight: ({ x, dy }) => mm(t(x), dy),
-  UniDiagColumnSum: ({ x }) => sum(x, [0]),
-  UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => {
-    const [y, mean, rstd] = layerNorm(x, weight!.shape, weight, bias, eps)
-    return [y!, reshape(mean, [-1]), reshape(rstd, [-1])]
+  UniDiagLinear: ({ x, weight, bias }) => {
+    if (bias === undefined) return matmul(x, weight)
+    return x!.shape.length === 2 ? addmm(bias, x, weight) : linear(x, t(weight), bias)
   },
-  UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) =>
-    layerNormBackward(dy, x, weight!.shape, column(mean!), column(rstd!), weight, weight, [true, true, true]),
+  UniDiagLinearGradX: ({ dy, weight }) => matmul(dy, t(weight)),
+  UniDiagLinearGradWeight: ({ x, dy }) => mm(t(rows(x!)), rows(dy!)),
+  UniDiagColumnSum: ({ x }) => sum(x, [...x!.shape.keys()].slice(0, -1)),
+  UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => layerNorm(x, weight!.shape, weight, bias, eps),
+  UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) => layerNormBackward(dy, x, weight!.shape, mean, rstd, weight, weight, [true, true, true]),
   UniDiagGelu: ({ x }) => gelu(x),
   UniDiagGeluGrad: ({ dy, x }) => geluBackward(dy, x),
   UniDiagQuickGelu: ({ x }) => {
@@ -68,6 +72,7 @@ export const layerKernels: KernelTable = {
     return y
   },
   UniDiagQuickGeluGrad: ({ dy, x }) => siluBackward(dy, mul(x, QUICK)),
+  UniDiagEmbedding: ({ weight, ids }) => embedding(weight, ids),
   UniDiagEmbeddingGrad: ({ dy, ids }, { count, padIndex }) => embeddingBackward(dy, ids, count, padIndex, false),
   UniDiagGatherRows: ({ x, index }) => {
     const [batch, rows, width] = x!.shape
@@ -90,13 +95,6 @@ export const layerKernels: KernelTable = {
     scatterAddInto(gradient, 1, column(toDtype(labels, INT64)), expand(neg(share), [count, 1]))
     return gradient
   },
-  // The draw is libtorch's own, seeded anew each time: it depends on nothing but the key.
-  UniDiagKeepMask: (_, { count, key0, key1, threshold, scale }) => {
-    theAddon().seed((key0 >>> 0) * 2 ** 21 + (key1 >>> 11))
-    const keep = empty([count], FLOAT32)
-    bernoulliInto(keep, 1 - threshold / 65536)
-    mulInto(keep, scale)
-    return keep
-  },
+  UniDiagDeviation: ({ x }) => deviation(x, true),
   UniDiagGlobalNorm: (inputs) => norm(stack(Object.values(inputs).map((x) => norm(x)))),
 }
