@@ -26,7 +26,7 @@ describe('locateTorch', () => {
   it('reads version, ABI and CUDA of a folder', () => {
     const root = folder({
       ...headers,
-      'include/torch/csrc/api/include/torch/version.h': '#define TORCH_VERSION "1.13.1"',
+      'include/torch/csrc/api/include/torch/version.h': '#define TORCH_VERSION_MAJOR 1\n#define TORCH_VERSION_MINOR 13\n#define TORCH_VERSION_PATCH 1\n',
       'share/cmake/Torch/TorchConfig.cmake': 'set(TORCH_CXX_FLAGS "-D_GLIBCXX_USE_CXX11_ABI=0")',
       'lib/libtorch_cuda.so': '',
     })

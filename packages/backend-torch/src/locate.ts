@@ -21,12 +21,10 @@ export type Passed = string[]
 const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
 
 function versionOf(include: string, root: string): string {
-  const headers = ['torch/headeronly/version.h', 'torch/version.h', 'torch/csrc/api/include/torch/version.h']
-  for (const header of headers) {
-    const found = /TORCH_VERSION "([^"]+)"/.exec(read(join(include, header)))
-    if (found) return found[1]!
-  }
-  return /__version__ = '([^']+)'/.exec(read(join(root, 'version.py')))?.[1] ?? (read(join(root, 'build-version')).trim() || 'unknown')
+  const python = /__version__ = '([^']+)'/.exec(read(join(root, 'version.py')))?.[1]
+  const header = ['torch/headeronly/version.h', 'torch/csrc/api/include/torch/version.h'].map((name) => read(join(include, name))).join('')
+  const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`TORCH_VERSION_${part} (\\d+)`).exec(header)?.[1])
+  return python ?? (parts.every((part) => part !== undefined) ? parts.join('.') : read(join(root, 'build-version')).trim() || 'unknown')
 }
 
 function describe(origin: string, root: string, include: string, lib: string): LibTorch {
