@@ -11,6 +11,7 @@ import type { LibTorch } from './locate.js'
 import { locked } from './lock.js'
 
 const source = fileURLToPath(new URL('../native/addon.cc', import.meta.url))
+const sources = [source, fileURLToPath(new URL('../native/arguments.h', import.meta.url))]
 
 /** Node-API is stable across Node versions, so its headers come as a package and one build serves them all. */
 const headers = (): string => createRequire(import.meta.url)('node-api-headers').include_dir as string
@@ -42,7 +43,7 @@ function compilerArguments(torch: LibTorch, output: string): string[] {
 /** Where the addon for this libtorch is or will be: another source, version, place or ABI is another file. */
 export function addonFile(torch: LibTorch): string {
   const hash = createHash('sha256')
-  hash.update(readFileSync(source))
+  for (const file of sources) hash.update(readFileSync(file))
   hash.update(JSON.stringify([compilerArguments(torch, ''), torch.version, process.platform, process.arch]))
   return join(cacheDir(), `torch-addon-${torch.version}-${hash.digest('hex').slice(0, 16)}.node`)
 }
