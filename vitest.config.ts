@@ -26,6 +26,10 @@ export default defineConfig({
       {
         test: { ...common, name: 'cpu', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'cpu' } },
       },
+      // Where UNIDIAG_TORCH says that there is a libtorch.
+      ...(process.env.UNIDIAG_TORCH
+        ? [{ test: { ...common, name: 'torch', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'torch' } } }]
+        : []),
     ],
   },
 })

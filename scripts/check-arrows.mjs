@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const allowed = {
   core: [],
+  'backend-torch': ['core'],
   encoders: ['core'],
   pretrain: ['core'],
   tuning: ['core'],

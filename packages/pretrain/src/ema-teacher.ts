@@ -2,7 +2,7 @@ import { clone, keep, type Tensor, tensor } from '@tensorflow/tfjs-core'
 import { Teacher } from '@unidiag/core/contracts/teacher'
 import { noGrad } from '@unidiag/core/nn/no-grad'
 import { type Parameter, ParameterStore, type Parameters } from '@unidiag/core/nn/parameter'
-import { ema } from '@unidiag/core/ops/ema'
+import { emaAll } from '@unidiag/core/ops/ema'
 import { definePlugin } from '@unidiag/core/plugin'
 import { type Random, RandomSource } from '@unidiag/core/random'
 import { z } from 'zod'
@@ -62,9 +62,15 @@ class EmaTeacher implements Teacher {
 
   update(): void {
     const { decay } = this.#options
-    for (const [name, value] of this.#values) {
-      this.#values.set(name, keep(ema(value, this.#parameters.get(name).value, decay)))
-      value.dispose()
+    const [names, old] = [[...this.#values.keys()], [...this.#values.values()]]
+    const next = emaAll(
+      old,
+      names.map((name) => this.#parameters.get(name).value),
+      decay,
+    )
+    for (const [i, name] of names.entries()) {
+      this.#values.set(name, keep(next[i]))
+      old[i].dispose()
     }
   }
 

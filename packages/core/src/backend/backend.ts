@@ -12,9 +12,9 @@ export type Backend = StartedBackend
 export const Backend: Token<Backend> = token<Backend>('Backend', { fallback: () => backend() })
 
 const options = z.strictObject({
-  /** `auto` takes the first that loads: tensorflow-gpu, tensorflow, wasm, cpu. */
+  /** `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, wasm, cpu. */
   name: z.enum(['auto', ...backendNames]).default('auto'),
-  /** Threads of the tensorflow engines; all cores when left out. */
+  /** Threads of the torch and tensorflow engines; all cores when left out. */
   threads: z.int().positive().optional(),
 })
 

@@ -1,3 +1,4 @@
+import { UniDiagError } from '../errors.js'
 import type { BackendName } from './engines.js'
 
 /** Why an engine does not load, and what to do about it. */
@@ -12,6 +13,7 @@ export interface Diagnosis {
     | 'node-abi'
     | 'architecture'
     | 'node-too-new'
+    | 'stated'
     | 'unknown'
   /** A clause that follows the engine's name. */
   readonly what: string
@@ -22,6 +24,8 @@ export interface Diagnosis {
 export class NoGpu extends Error {}
 
 const packages: Record<BackendName, string> = {
+  'torch-gpu': '@unidiag/backend-torch',
+  torch: '@unidiag/backend-torch',
   'tensorflow-gpu': '@tensorflow/tfjs-node-gpu',
   tensorflow: '@tensorflow/tfjs-node',
   wasm: '@tensorflow/tfjs-backend-wasm',
@@ -35,6 +39,7 @@ export function diagnose(name: BackendName, error: unknown): Diagnosis {
   const rebuild = `Run \`npm rebuild ${owner} --build-addon-from-source\` where storage.googleapis.com can be reached`
   const fallback = 'or use the wasm backend.'
 
+  if (error instanceof UniDiagError) return { cause: 'stated', what: error.message, fix: error.fix }
   if (error instanceof NoGpu)
     return {
       cause: 'no-gpu',

@@ -5,8 +5,8 @@ import util from 'node:util'
 import { engine, getBackend, ready, setBackend } from '@tensorflow/tfjs-core'
 import { NoGpu } from './diagnose.js'
 
-export const backendNames = ['tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'] as const
-/** A tfjs engine: `tensorflow-gpu` is @tensorflow/tfjs-node-gpu, `tensorflow` is @tensorflow/tfjs-node. */
+export const backendNames = ['torch-gpu', 'tensorflow-gpu', 'torch', 'tensorflow', 'wasm', 'cpu'] as const
+/** A tfjs engine: `torch-gpu` and `torch` are @unidiag/backend-torch on CUDA and on either; `tensorflow-gpu` is @tensorflow/tfjs-node-gpu, `tensorflow` is @tensorflow/tfjs-node. */
 export type BackendName = (typeof backendNames)[number]
 
 export interface EngineOptions {
@@ -43,6 +43,8 @@ const starters: Record<BackendName, (threads: number | undefined, load: Importer
     await startTensorFlow('@tensorflow/tfjs-node-gpu', threads, load)
     if (!(engine().backend as unknown as { isUsingGpuDevice?: boolean }).isUsingGpuDevice) throw new NoGpu()
   },
+  'torch-gpu': (threads, load) => startTorch({ device: 'cuda:0', threads }, load),
+  torch: (threads, load) => startTorch({ threads }, load),
   tensorflow: (threads, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
 
   async wasm(threads, load) {
@@ -58,6 +60,15 @@ const starters: Record<BackendName, (threads: number | undefined, load: Importer
     // Otherwise tfjs advertises its other engines at the first operator.
     Object.assign(engine().backend, { firstUse: false })
   },
+}
+
+interface TorchPackage {
+  startTorch(options: { device?: string; threads?: number | undefined }): Promise<unknown>
+}
+
+async function startTorch(options: { device?: string; threads?: number | undefined }, load: Importer): Promise<void> {
+  const { startTorch } = (await load('@unidiag/backend-torch/backend')) as TorchPackage
+  await startTorch(options)
 }
 
 async function choose(name: string): Promise<void> {

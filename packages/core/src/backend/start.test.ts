@@ -1,6 +1,7 @@
 import util from 'node:util'
 import { getBackend, type KernelBackend, registerBackend, removeBackend } from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { UniDiagError } from '../errors.js'
 import { importModule } from './engines.js'
 import { refuseSecondCopy, startBackend } from './start.js'
 
@@ -13,6 +14,7 @@ const machine = (failures: Record<string, Error>) => async (specifier: string) =
 }
 
 const nothing = {
+  '@unidiag/backend-torch/backend': notInstalled('@unidiag/backend-torch'),
   '@tensorflow/tfjs-node-gpu': notInstalled('@tensorflow/tfjs-node-gpu'),
   '@tensorflow/tfjs-node': new Error('The Node.js native addon module (tfjs_binding.node) can not be found at path: x'),
   '@tensorflow/tfjs-backend-wasm': notInstalled('@tensorflow/tfjs-backend-wasm'),
@@ -38,6 +40,15 @@ describe('startBackend', () => {
     await expect(startBackend('tensorflow', { load: machine(nothing) })).rejects.toMatchObject({
       message: expect.stringContaining('native binding was never downloaded'),
       fix: expect.stringContaining('npm rebuild @tensorflow/tfjs-node --build-addon-from-source'),
+    })
+  })
+
+  it('passes on what a backend of ours says itself', async () => {
+    const stated = new UniDiagError('BACKEND_UNAVAILABLE', 'no libtorch was found (python3: has no torch)', { fix: 'Install PyTorch.' })
+    const startTorch = () => Promise.reject(stated)
+    await expect(startBackend('torch', { load: async () => ({ startTorch }) })).rejects.toMatchObject({
+      message: 'the backend torch cannot start: no libtorch was found (python3: has no torch)',
+      fix: 'Install PyTorch.',
     })
   })
 
@@ -75,17 +86,19 @@ describe('startBackend', () => {
   it('lists every reason when nothing loads', async () => {
     await expect(startBackend('auto', { load: machine(nothing) })).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
-      message: expect.stringMatching(/tensorflow-gpu \(.*not installed\); tensorflow \(.*never downloaded\); wasm \(.*\); cpu \(/),
+      message: expect.stringMatching(
+        /torch-gpu \(.*not installed\); tensorflow-gpu \(.*not installed\); torch \(.*not installed\); tensorflow \(.*never downloaded\); wasm \(.*\); cpu \(/,
+      ),
     })
   })
 
   it('auto: takes the first that loads and tells in one line why the others were passed over', async () => {
-    const { '@tensorflow/tfjs-node-gpu': gpu, '@tensorflow/tfjs-node': node } = nothing
-    const started = await startBackend('auto', { load: machine({ '@tensorflow/tfjs-node-gpu': gpu, '@tensorflow/tfjs-node': node }) })
+    const { '@tensorflow/tfjs-backend-wasm': _, ...others } = nothing
+    const started = await startBackend('auto', { load: machine(others) })
     expect(started).toEqual({
       name: 'wasm',
       reason:
-        'wasm; passed over: tensorflow-gpu (@tensorflow/tfjs-node-gpu is not installed); tensorflow (@tensorflow/tfjs-node is installed, but its native binding was never downloaded)',
+        'wasm; passed over: torch-gpu (@unidiag/backend-torch is not installed); tensorflow-gpu (@tensorflow/tfjs-node-gpu is not installed); torch (@unidiag/backend-torch is not installed); tensorflow (@tensorflow/tfjs-node is installed, but its native binding was never downloaded)',
     })
     expect(getBackend()).toBe('wasm')
     expect(printed).toEqual([])

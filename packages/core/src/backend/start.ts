@@ -22,7 +22,7 @@ const started = Symbol.for('unidiag.backend')
 
 /**
  * Makes a tfjs engine the one of this process, with the gradients and kernels that training needs.
- * @param name `auto` takes the first that loads: tensorflow-gpu, tensorflow, wasm, cpu; or the one that already runs
+ * @param name `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, wasm, cpu; or the one that already runs
  * @throws UniDiagError BACKEND_UNAVAILABLE, TFJS_DUPLICATE
  */
 export async function startBackend(name: BackendName | 'auto' = 'auto', { load = importModule, threads }: StartOptions = {}): Promise<StartedBackend> {

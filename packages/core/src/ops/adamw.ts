@@ -28,6 +28,18 @@ export function adamwUpdate(inputs: AdamWInputs, rates: AdamWRates): { parameter
   return { parameter, m, v }
 }
 
+/**
+ * The same for many parameters with the same rates, in their order. The old values are given away: the caller disposes of them at once and
+ * reads none of them again.
+ */
+export function adamwUpdateAll(inputs: readonly AdamWInputs[], rates: AdamWRates): { parameter: Tensor; m: Tensor; v: Tensor }[] {
+  const list = (key: keyof AdamWInputs) => inputs.map((input) => input[key])
+  const all = { parameter: list('parameter'), gradient: list('gradient'), m: list('m'), v: list('v') }
+  const found = native('UniDiagAdamWAll', all, { ...rates })
+  if (!found) return inputs.map((input) => adamwUpdate(input, rates))
+  return inputs.map((_, i) => ({ parameter: found[3 * i], m: found[3 * i + 1], v: found[3 * i + 2] }))
+}
+
 function composite({ parameter, gradient, m, v }: AdamWInputs, { rate, beta1, beta2, eps, decay }: AdamWRates): Tensor[] {
   const mNext = add(mul(m, beta1), mul(gradient, 1 - beta1))
   const vNext = add(mul(v, beta2), mul(square(gradient), 1 - beta2))

@@ -19,13 +19,14 @@ export function attention(q: Tensor3D, k: Tensor3D, v: Tensor3D, { heads, mask, 
     (save) => {
       const [y, p] =
         native('UniDiagAttention', { q, k, v, ...(mask && { mask }), ...(keep && { keep }) }, { heads }) ?? composite(q, k, v, { heads, mask, keep })
-      save(keep ? [q, k, v, p, keep] : [q, k, v, p])
+      // Kernels that keep no probabilities compute them anew from these.
+      save([q, k, v, p, y, ...(mask ? [mask] : []), ...(keep ? [keep] : [])])
       return y as Tensor3D
     },
-    (dy, [q, k, v, probabilities, keep]) => {
-      const inputs = { dy, q, k, v, probabilities }
-      const [dq, dk, dv] =
-        native('UniDiagAttentionGrad', keep ? { ...inputs, keep } : inputs, { heads }) ?? compositeGradient(dy, q, k, v, probabilities, keep, heads)
+    (dy, [q, k, v, probabilities, y, ...rest]) => {
+      const [m, drop] = mask ? rest : [undefined, ...rest]
+      const inputs = { dy, q, k, v, y, probabilities, ...(m && { mask: m }), ...(drop && { keep: drop }) }
+      const [dq, dk, dv] = native('UniDiagAttentionGrad', inputs, { heads }) ?? compositeGradient(dy, q, k, v, probabilities, drop, heads)
       return { q: () => dq, k: () => dk, v: () => dv }
     },
   )

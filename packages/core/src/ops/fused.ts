@@ -19,7 +19,7 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagGelu, UniDiagQuickGelu | x | | y |
  * | UniDiagGeluGrad, UniDiagQuickGeluGrad | dy, x | | dx |
  * | UniDiagAttention | q [B, Tq, d], k, v [B, Tk, d], mask? [B, Tk], keep? [B, h, Tq, Tk] | heads | y [B, Tq, d], probabilities [B, h, Tq, Tk] |
- * | UniDiagAttentionGrad | dy, q, k, v, probabilities, keep? | heads | dq, dk, dv |
+ * | UniDiagAttentionGrad | dy, q, k, v, y, probabilities, mask?, keep? | heads | dq, dk, dv |
  * | UniDiagGatherRows | x [B, N, d], index [B, K] int32 | | [B, K, d] |
  * | UniDiagGatherRowsGrad | dy [B, K, d], index | rows (N) | dx [B, N, d] |
  * | UniDiagEmbedding | weight [count, d], ids [...] int32 | | [..., d] |
@@ -32,14 +32,19 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
  * | UniDiagEma | average, value | decay | the new average |
+ * | UniDiagAdamWAll | as UniDiagAdamW, each a list | as UniDiagAdamW | the three new values of each in turn |
+ * | UniDiagEmaAll | as UniDiagEma, each a list | decay | the new averages |
+ *
+ * What a forward kernel saves for its own gradient (`probabilities`, `mean`, `rstd`) may be anything that the backend's gradient kernel
+ * understands. The two kernels for all parameters at once may write in place: their caller disposes of the old values at once.
  *
  * @returns the outputs, or undefined when the current backend has no such kernel
  */
-export function native(name: string, inputs: NamedTensorInfoMap, attrs: NamedAttrMap = {}): Tensor[] | undefined {
+export function native(name: string, inputs: NamedTensorInfoMap | Record<string, readonly TensorInfo[]>, attrs: NamedAttrMap = {}): Tensor[] | undefined {
   const current = engine()
   const kernel = getKernel(name, current.backendName)
   if (!kernel) return undefined
-  const out = kernel.kernelFunc({ inputs, attrs, backend: current.backend })
+  const out = kernel.kernelFunc({ inputs: inputs as NamedTensorInfoMap, attrs, backend: current.backend })
   return (Array.isArray(out) ? out : [out]).map((info: TensorInfo) => current.makeTensorFromTensorInfo(info))
 }
 

@@ -129,6 +129,8 @@ describeBackends('operators', () => {
         inputs: { x: { shape: [1, rows, width] }, weight: { shape: [width] }, bias: { shape: [width] } },
         apply: ({ x, weight, bias }) => layerNorm(x, weight as Tensor1D, bias as Tensor1D, 1e-3),
         reference: ({ x, weight, bias }) => layerNormReference(x, weight, bias, 1e-3),
+        // All is zero at width 1, so that rounding is all there is to compare.
+        tolerance: width === 1 ? 1e-3 : 1e-5,
       }))
 
   it('layer norm with eps 1e-12 of rows with a large mean', () =>

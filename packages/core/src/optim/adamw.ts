@@ -3,7 +3,7 @@ import type { Gradients } from '../contracts/gradient-transform.js'
 import { UniDiagError } from '../errors.js'
 import { toFile, toMemory } from '../nn/layout.js'
 import type { FileTensor, Parameter } from '../nn/parameter.js'
-import { adamwUpdate } from '../ops/adamw.js'
+import { adamwUpdateAll } from '../ops/adamw.js'
 import type { ParameterGroup } from './groups.js'
 
 /** What a resume needs: moments as `exp_avg.<name>` and `exp_avg_sq.<name>` in file layout, and the number of updates of each parameter. */
@@ -39,21 +39,30 @@ export class AdamW {
     const [beta1, beta2] = this.#betas
     for (const group of this.#groups) {
       const learningRate = group.learningRate * factor
+      // Parameters that have had the same number of updates have the same bias correction, and are updated together.
+      const together = new Map<number, { parameter: Parameter; gradient: Tensor; moments: Moments }[]>()
       for (const parameter of group.parameters) {
         const gradient = gradients.get(parameter.name)
         if (!gradient || !parameter.trainable) continue
         const moments = this.#of(parameter)
         moments.step++
-        const rate = (learningRate * Math.sqrt(1 - beta2 ** moments.step)) / (1 - beta1 ** moments.step)
-        const next = adamwUpdate(
-          { parameter: parameter.value, gradient, m: moments.m, v: moments.v },
+        const others = together.get(moments.step)
+        if (others) others.push({ parameter, gradient, moments })
+        else together.set(moments.step, [{ parameter, gradient, moments }])
+      }
+      for (const [step, updated] of together) {
+        const rate = (learningRate * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step)
+        const next = adamwUpdateAll(
+          updated.map(({ parameter, gradient, moments }) => ({ parameter: parameter.value, gradient, m: moments.m, v: moments.v })),
           { rate, beta1, beta2, eps: this.#eps, decay: learningRate * group.weightDecay },
         )
-        parameter.assign(next.parameter)
-        moments.m.dispose()
-        moments.v.dispose()
-        moments.m = keep(next.m)
-        moments.v = keep(next.v)
+        for (const [i, { parameter, moments }] of updated.entries()) {
+          parameter.assign(next[i].parameter)
+          moments.m.dispose()
+          moments.v.dispose()
+          moments.m = keep(next[i].m)
+          moments.v = keep(next[i].v)
+        }
       }
     }
   }

@@ -1,0 +1,30 @@
+/** A tensor as the addon knows it: a number that is never reused after release. */
+export type Handle = number
+
+/** What the addon takes for an argument of an operator, by the operator's schema. */
+export type NativeArgument = Handle | boolean | string | null | undefined | readonly NativeArgument[]
+
+/** What a call gives back: a tensor, a plain value, or a list of them. */
+export type NativeResult = Handle | boolean | string | null | undefined | NativeResult[]
+
+/** The functions of native/addon.cc. Every one throws an Error with a `code` (TORCH_OPERATOR, TORCH_HANDLE, TORCH_MEMORY, ...). */
+export interface Addon {
+  /** The id of `aten::add`, `Tensor`; undefined where this libtorch has no such operator. */
+  operator(name: string, overload: string): number | undefined
+  schema(id: number): string
+  call(id: number, ...args: NativeArgument[]): NativeResult
+  release(...handles: Handle[]): void
+  /** [dtype, ...sizes]. */
+  shape(handle: Handle): number[]
+  /** Whether nothing else shares the tensor's memory. */
+  sole(handle: Handle): boolean
+  upload(values: NodeJS.TypedArray, shape: readonly number[], dtype: number): Handle
+  download(handle: Handle): ArrayBuffer
+  /** The array that `call` writes results' dtypes and shapes to: [count, (dtype, rank, ...sizes) per tensor], count -1 if it is too short. */
+  share(array: Int32Array): void
+  memory(): { tensors: number; bytes: number }
+  threads(count?: number): number
+  seed(value: number): void
+  device(name?: string): string
+  hasCuda(): boolean
+}

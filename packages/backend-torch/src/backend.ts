@@ -1,0 +1,57 @@
+import { engine, findBackend, registerBackend, setBackend } from '@tensorflow/tfjs-core'
+import { UniDiagError } from '@unidiag/core/errors'
+import { theAddon, useAddon } from './aten.js'
+import { loadAddon } from './load.js'
+import type { LibTorch } from './locate.js'
+import { registerKernels } from './register.js'
+import { TorchBackend } from './torch-backend.js'
+
+export interface TorchOptions {
+  /** The folder of libtorch or of Python's torch; otherwise it is looked for. */
+  torch?: string | undefined
+  /** Default: `cuda:0` where libtorch finds one, else `cpu`. */
+  device?: string | undefined
+  /** CPU threads of an operator; default libtorch's own choice. */
+  threads?: number | undefined
+}
+
+/** What was started, for a line of a log. */
+export interface TorchStarted {
+  readonly torch: LibTorch
+  readonly device: string
+  readonly threads: number
+}
+
+let started: Promise<LibTorch> | undefined
+
+async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
+  const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
+  useAddon(addon)
+  registerKernels()
+  if (findBackend('torch') === null) registerBackend('torch', () => new TorchBackend(), 0)
+  return torch
+}
+
+/**
+ * Makes `torch` tfjs's backend. The addon is built on first use, which takes about ten seconds.
+ * Throws BACKEND_UNAVAILABLE where there is no libtorch, no compiler, or not the device that was asked for.
+ */
+export async function startTorch(options: TorchOptions = {}): Promise<TorchStarted> {
+  started ??= load(options)
+  let torch: LibTorch
+  try {
+    torch = await started
+  } catch (error) {
+    started = undefined
+    throw error
+  }
+  const addon = theAddon()
+  try {
+    addon.device(options.device ?? (addon.hasCuda() ? 'cuda:0' : 'cpu'))
+  } catch (cause) {
+    throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
+  }
+  if (options.threads !== undefined) addon.threads(options.threads)
+  if (engine().backendName !== 'torch') await setBackend('torch')
+  return { torch, device: addon.device(), threads: addon.threads() }
+}

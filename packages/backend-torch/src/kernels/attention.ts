@@ -1,0 +1,65 @@
+import { aten, atenList, has } from '../aten.js'
+import { FLOAT32 } from '../dtypes.js'
+import type { KernelTable } from '../kernel.js'
+import type { TorchData } from '../torch-data.js'
+
+const reshape = aten('reshape')
+const transpose = aten('transpose.int')
+const matmul = aten('matmul')
+const mulTensor = aten('mul.Tensor')
+const mul = aten('mul.Scalar')
+const add = aten('add.Tensor')
+const softmax = aten('_softmax')
+const softmaxBackward = aten('_softmax_backward_data')
+const FLASH = '_scaled_dot_product_flash_attention_for_cpu'
+const flash = atenList(FLASH)
+const flashBackward = atenList(`${FLASH}_backward`)
+
+/** [B, T, d] -> [B, h, T, d / h], a view. */
+const split = (x: TorchData, heads: number): TorchData => {
+  const [batch, length, width] = x.shape
+  return transpose(reshape(x, [batch!, length!, heads, width! / heads]), 1, 2)
+}
+
+/** [B, h, T, d / h] -> [B, T, d] */
+const merge = (x: TorchData): TorchData => {
+  const [batch, heads, length, width] = x.shape
+  return reshape(transpose(x, 1, 2), [batch!, length!, heads! * width!])
+}
+
+const wide = (mask: TorchData | undefined): TorchData | null => (mask === undefined ? null : reshape(mask, [mask.shape[0]!, 1, 1, mask.shape[1]!]))
+
+const scaleOf = (q: TorchData, heads: number): number => 1 / Math.sqrt(q.shape[2]! / heads)
+
+let flashable: boolean | undefined
+
+/** Whether libtorch's flash attention does it: it has no mask that multiplies probabilities. */
+function isFlash(keep: TorchData | undefined, onCpu: boolean): boolean {
+  flashable ??= has(FLASH) && has(`${FLASH}_backward`)
+  return flashable && onCpu && keep === undefined
+}
+
+/** The second result is what the gradient needs: the log of the sums with flash attention, else the probabilities. */
+export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
+  UniDiagAttention: ({ q, k, v, mask, keep }, { heads }) => {
+    const [qh, kh, vh] = [split(q!, heads), split(k!, heads), split(v!, heads)]
+    if (isFlash(keep, onCpu())) {
+      const [y, logSum] = flash(qh, kh, vh, 0, false, wide(mask), null)
+      return [merge(y!), logSum!]
+    }
+    const scores = matmul(mul(qh, scaleOf(q!, heads)), transpose(kh, -1, -2))
+    const probabilities = softmax(mask === undefined ? scores : add(scores, wide(mask)), -1, false)
+    return [merge(matmul(keep === undefined ? probabilities : mulTensor(probabilities, keep), vh)), probabilities]
+  },
+  UniDiagAttentionGrad: ({ dy, q, k, v, y, probabilities, mask, keep }, { heads }) => {
+    const [qh, kh, vh, dyh] = [split(q!, heads), split(k!, heads), split(v!, heads), split(dy!, heads)]
+    if (isFlash(keep, onCpu())) {
+      const gradients = flashBackward(dyh, qh, kh, vh, split(y!, heads), probabilities, 0, false, wide(mask), null)
+      return gradients.map(merge)
+    }
+    const dKept = matmul(dyh, transpose(vh, -1, -2))
+    const dScores = mul(softmaxBackward(keep === undefined ? dKept : mulTensor(dKept, keep), probabilities, -1, FLOAT32), scaleOf(q!, heads))
+    const kept = keep === undefined ? probabilities! : mulTensor(probabilities, keep)
+    return [matmul(dScores, kh), matmul(transpose(dScores, -1, -2), qh), matmul(transpose(kept, -1, -2), dyh)].map(merge)
+  },
+})

@@ -1,0 +1,100 @@
+import { aten, atenList, atenVoid } from '../aten.js'
+import { INT64 } from '../dtypes.js'
+import type { KernelTable } from '../kernel.js'
+import type { TorchData } from '../torch-data.js'
+
+const addmm = aten('addmm')
+const mm = aten('mm')
+const t = aten('t')
+const sum = aten('sum.dim_IntList')
+const layerNorm = atenList('native_layer_norm')
+const layerNormBackward = atenList('native_layer_norm_backward')
+const reshape = aten('reshape')
+const gelu = aten('gelu')
+const geluBackward = aten('gelu_backward')
+const silu = aten('silu')
+const siluBackward = aten('silu_backward')
+const mul = aten('mul.Scalar')
+const mulInto = atenVoid('mul_.Scalar')
+const mulTensorInto = atenVoid('mul_.Tensor')
+const embeddingBackward = aten('embedding_dense_backward')
+const indexSelect = aten('index_select')
+const arange = aten('arange.start_step')
+const add = aten('add.Tensor')
+const toDtype = aten('to.dtype')
+const logSoftmax = aten('_log_softmax')
+const nll = atenList('nll_loss_forward')
+const exp = aten('exp')
+const neg = aten('neg')
+const expand = aten('expand')
+const scatterAddInto = atenVoid('scatter_add_')
+const deviation = aten('std')
+const embedding = aten('embedding')
+const matmul = aten('matmul')
+const linear = aten('linear')
+const norm = aten('linalg_vector_norm')
+const stack = aten('stack')
+
+// x s(1.702 x) = silu(1.702 x) / 1.702, so that libtorch's own pair of operators does it.
+const QUICK = 1.702
+
+const MEAN = 1
+const NO_INDEX = -100
+
+/** Row numbers of [B, K] indices in the [B * N, d] rows of all samples. */
+function flatRows(index: TorchData, rows: number): TorchData {
+  const [batch] = index.shape
+  if (batch === 1) return reshape(index, [-1])
+  return reshape(add(index, reshape(arange(0, batch! * rows, rows, index.code), [-1, 1])), [-1])
+}
+
+/** [..., n] as [M, n]. */
+const rows = (x: TorchData): TorchData => (x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1)!]))
+
+const column = (x: TorchData): TorchData => reshape(x, [-1, 1])
+
+/** UniDiag's layers; what each computes is in the table of `@unidiag/core/ops/fused`. */
+export const layerKernels: KernelTable = {
+  UniDiagLinear: ({ x, weight, bias }) => {
+    if (bias === undefined) return matmul(x, weight)
+    return x!.shape.length === 2 ? addmm(bias, x, weight) : linear(x, t(weight), bias)
+  },
+  UniDiagLinearGradX: ({ dy, weight }) => matmul(dy, t(weight)),
+  UniDiagLinearGradWeight: ({ x, dy }) => mm(t(rows(x!)), rows(dy!)),
+  UniDiagColumnSum: ({ x }) => sum(x, [...x!.shape.keys()].slice(0, -1)),
+  UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => layerNorm(x, weight!.shape, weight, bias, eps),
+  UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) => layerNormBackward(dy, x, weight!.shape, mean, rstd, weight, weight, [true, true, true]),
+  UniDiagGelu: ({ x }) => gelu(x),
+  UniDiagGeluGrad: ({ dy, x }) => geluBackward(dy, x),
+  UniDiagQuickGelu: ({ x }) => {
+    const y = silu(mul(x, QUICK))
+    mulInto(y, 1 / QUICK)
+    return y
+  },
+  UniDiagQuickGeluGrad: ({ dy, x }) => siluBackward(dy, mul(x, QUICK)),
+  UniDiagEmbedding: ({ weight, ids }) => embedding(weight, ids),
+  UniDiagEmbeddingGrad: ({ dy, ids }, { count, padIndex }) => embeddingBackward(dy, ids, count, padIndex, false),
+  UniDiagGatherRows: ({ x, index }) => {
+    const [batch, rows, width] = x!.shape
+    return reshape(indexSelect(reshape(x, [batch! * rows!, width!]), 0, flatRows(index!, rows!)), [batch!, index!.shape[1]!, width!])
+  },
+  UniDiagGatherRowsGrad: ({ dy, index }, { rows }) => {
+    const [batch, , width] = dy!.shape
+    return reshape(embeddingBackward(reshape(dy, [-1, width!]), flatRows(index!, rows), batch! * rows, -1, false), [batch!, rows, width!])
+  },
+  // What is kept for the gradient are log-probabilities: the exponential is taken only where there is one.
+  UniDiagCrossEntropy: ({ logits, labels }) => {
+    const logProbabilities = logSoftmax(logits, 1, false)
+    return [nll(logProbabilities, toDtype(labels, INT64), null, MEAN, NO_INDEX)[0]!, logProbabilities]
+  },
+  UniDiagCrossEntropyGrad: ({ dy, probabilities, labels }) => {
+    const count = labels!.shape[0]!
+    const share = mul(dy, 1 / count)
+    const gradient = exp(probabilities)
+    mulTensorInto(gradient, share)
+    scatterAddInto(gradient, 1, column(toDtype(labels, INT64)), expand(neg(share), [count, 1]))
+    return gradient
+  },
+  UniDiagDeviation: ({ x }) => deviation(x, true),
+  UniDiagGlobalNorm: (inputs) => norm(stack(Object.values(inputs).map((x) => norm(x)))),
+}

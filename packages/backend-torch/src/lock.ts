@@ -1,0 +1,44 @@
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const STALE_MS = 15 * 60_000
+const POLL_MS = 200
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** A lock is stale when its process is gone (killed while it built) or it is far older than any build. */
+function stale(file: string): boolean {
+  try {
+    return !alive(Number(readFileSync(file, 'utf8'))) || Date.now() - statSync(file).mtimeMs > STALE_MS
+  } catch {
+    return false
+  }
+}
+
+/** Runs `f` while this process alone holds the lock file. */
+export async function locked<R>(file: string, f: () => Promise<R>): Promise<R> {
+  mkdirSync(dirname(file), { recursive: true })
+  for (;;) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' })
+      break
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if (stale(file)) rmSync(file, { force: true })
+      else await sleep(POLL_MS)
+    }
+  }
+  try {
+    return await f()
+  } finally {
+    rmSync(file, { force: true })
+  }
+}
