@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { UniDiagError } from '@unidiag/core/errors'
 import sharp from 'sharp'
+import { isDicom } from './dicom/parse-dicom.js'
+import { readDicom } from './dicom/read-dicom.js'
+import { defaultView, type View } from './grey-window.js'
+import { isNifti } from './nifti/nifti-header.js'
+import { readNifti } from './nifti/read-nifti.js'
 import type { Picture } from './picture.js'
 
 /** Formats of pixels. Drawings and documents, which can refer to other files, are refused. */
@@ -23,28 +30,42 @@ function reasonOf(error: unknown): string {
   return code ? `the file cannot be read (${code})` : message
 }
 
+/** Largest file that is unpacked into memory. */
+const LARGEST_UNPACKED = 2 ** 31 - 1
+
+const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
+
+const unzip = promisify(gunzip)
+
+async function decodeFormat(bytes: Uint8Array, frame: number | undefined, view: View): Promise<Picture> {
+  if (isGzip(bytes)) return decodeFormat(await unzip(bytes, { maxOutputLength: LARGEST_UNPACKED }), frame, view)
+  if (isDicom(bytes)) return readDicom(bytes, frame, view)
+  if (isNifti(bytes)) return readNifti(bytes, frame, view)
+  const image = sharp(bytes, { failOn: 'truncated', ignoreIcc: true })
+  const { format, space } = await image.metadata()
+  if (!FORMATS.includes(format)) throw new Error(`the format ${format} is not supported`)
+  const ready = space === 'cmyk' ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb').removeAlpha()
+  const { data, info } = await ready.raw().toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  if (space === 'cmyk' && channels === 4) return { data: cmykToRgb(data), width, height, channels: 3 }
+  if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`)
+  return { data, width, height, channels }
+}
+
 /**
  * Decodes a file to 8-bit grey or RGB: alpha and colour profiles are dropped, 16 bits keep the upper 8, palettes are looked up,
- * the first page counts, and orientation tags are ignored (Pillow does the same).
+ * the first page counts, and orientation tags are ignored (Pillow does the same). Of DICOM files and NIfTI volumes, also compressed with gzip, a frame or
+ * slice is taken: `frame`, or the middle one.
  * @throws UniDiagError IMAGE_UNREADABLE when the file is missing, truncated, or not an image
  */
-export function decode(file: string): Promise<Picture> {
-  return decodeBytes(file, () => readFile(file))
+export function decode(file: string, frame?: number, view: View = defaultView): Promise<Picture> {
+  return decodeBytes(file, () => readFile(file), frame, view)
 }
 
 /** Decodes bytes as `decode` does those of a file; `name` is what errors show. */
-export async function decodeBytes(name: string, read: () => Promise<Uint8Array>): Promise<Picture> {
+export async function decodeBytes(name: string, read: () => Promise<Uint8Array>, frame?: number, view: View = defaultView): Promise<Picture> {
   try {
-    const bytes = await read()
-    const image = sharp(bytes, { failOn: 'truncated', ignoreIcc: true })
-    const { format, space } = await image.metadata()
-    if (!FORMATS.includes(format)) throw new Error(`the format ${format} is not supported`)
-    const ready = space === 'cmyk' ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb').removeAlpha()
-    const { data, info } = await ready.raw().toBuffer({ resolveWithObject: true })
-    const { width, height, channels } = info
-    if (space === 'cmyk' && channels === 4) return { data: cmykToRgb(data), width, height, channels: 3 }
-    if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels are not supported`)
-    return { data, width, height, channels }
+    return await decodeFormat(await read(), frame, view)
   } catch (error) {
     throw new UniDiagError('IMAGE_UNREADABLE', `${name}: ${reasonOf(error)}`, { cause: error })
   }

@@ -1,5 +1,6 @@
 import type { ImageSource, Sample } from '@unidiag/core/contracts/dataset'
 import { decode, decodeBytes } from './decode.js'
+import type { View } from './grey-window.js'
 import type { Picture } from './picture.js'
 
 /** What distinguishes an image from others: its file and frame, its name, or itself. */
@@ -12,7 +13,7 @@ export const keyOf = (image: ImageSource): unknown => {
 export const imageNameOf = ({ image, imageId }: Sample): string => ('pixels' in image ? imageId : String(keyOf(image)))
 
 /** The pixels of an image. @throws UniDiagError IMAGE_UNREADABLE */
-export async function readPicture(image: ImageSource): Promise<Picture> {
+export async function readPicture(image: ImageSource, view?: View): Promise<Picture> {
   if ('pixels' in image) return image.pixels()
-  return 'encoded' in image ? decodeBytes(image.name, image.encoded) : decode(image.file)
+  return 'encoded' in image ? decodeBytes(image.name, image.encoded, undefined, view) : decode(image.file, image.frame, view)
 }

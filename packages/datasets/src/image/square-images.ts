@@ -2,6 +2,7 @@ import type { ImageSource } from '@unidiag/core/contracts/dataset'
 import type { ImageLoader } from '@unidiag/core/contracts/image-loader'
 import type { Rng } from '@unidiag/core/random'
 import { randomResizedCrop, resizeAndCenterCrop } from './geometry.js'
+import type { View } from './grey-window.js'
 import { limit } from './limit.js'
 import type { Picture } from './picture.js'
 import { PixelCache } from './pixel-cache.js'
@@ -15,6 +16,7 @@ export interface SquareImagesOptions {
   readonly std: readonly number[]
   readonly augment: 'none' | 'resized-crop'
   readonly cacheBytes: number
+  readonly view: View
   readonly threads: number
 }
 
@@ -79,7 +81,7 @@ export class SquareImages implements ImageLoader {
       return resample(picture, geometryOf(picture))
     }
     return this.#inTurn(async () => {
-      const picture = await readPicture(image)
+      const picture = await readPicture(image, this.#options.view)
       const geometry = geometryOf(picture)
       return picture.width * picture.height > SMALL ? this.#pool.resize(picture, geometry) : resample(picture, geometry)
     })

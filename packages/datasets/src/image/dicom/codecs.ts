@@ -1,0 +1,108 @@
+import sharp from 'sharp'
+
+/** Samples as a codec gives them: pixel by pixel, or plane by plane. */
+export interface Decoded {
+  readonly bytes: Uint8Array
+  readonly bytesPerSample: 1 | 2
+  readonly planar: boolean
+  /** Bits that the codec says are used, and whether it says that values are signed. */
+  readonly bits: number
+  readonly signed: boolean
+  /** Whether colours are red, green, blue, whatever the file says. */
+  readonly rgb: boolean
+}
+
+interface FrameInfo {
+  readonly bitsPerSample: number
+  readonly componentCount: number
+  readonly isSigned: boolean
+}
+
+/** What the two decoders made from C++ have in common. */
+interface HeapDecoder {
+  getEncodedBuffer(length: number): Uint8Array
+  getDecodedBuffer(): Uint8Array
+  decode(): void
+  getFrameInfo(): FrameInfo
+  delete(): void
+}
+
+function decodeOnHeap<D extends HeapDecoder>(decoder: D, bytes: Uint8Array): { info: FrameInfo; bytes: Uint8Array } {
+  decoder.getEncodedBuffer(bytes.length).set(bytes)
+  decoder.decode()
+  return { info: decoder.getFrameInfo(), bytes: decoder.getDecodedBuffer().slice() }
+}
+
+/** What goes wrong is thrown; the rest nobody asked for. */
+const silent = { print: () => {}, printErr: () => {} }
+
+// Loaded when the first image needs them: they are large.
+const charls = () => import('@cornerstonejs/codec-charls/decode').then((module) => module.default(silent))
+const openjpeg = () => import('@cornerstonejs/codec-openjpeg/decode').then((module) => module.default(silent))
+let charlsModule: ReturnType<typeof charls> | undefined
+let openjpegModule: ReturnType<typeof openjpeg> | undefined
+
+export async function decodeJpegLs(encoded: Uint8Array): Promise<Decoded> {
+  charlsModule ??= charls()
+  const { JpegLSDecoder } = await charlsModule
+  const decoder = new JpegLSDecoder()
+  try {
+    const { info, bytes } = decodeOnHeap(decoder, encoded)
+    const planar = decoder.getInterleaveMode() === 0
+    return { bytes, bytesPerSample: info.bitsPerSample > 8 ? 2 : 1, planar, bits: info.bitsPerSample, signed: false, rgb: false }
+  } finally {
+    decoder.delete()
+  }
+}
+
+export async function decodeJpeg2000(encoded: Uint8Array): Promise<Decoded> {
+  openjpegModule ??= openjpeg()
+  const { J2KDecoder } = await openjpegModule
+  const decoder = new J2KDecoder()
+  try {
+    const { info, bytes } = decodeOnHeap(decoder, encoded)
+    return { bytes, bytesPerSample: info.bitsPerSample > 8 ? 2 : 1, planar: false, bits: info.bitsPerSample, signed: info.isSigned, rgb: true }
+  } finally {
+    decoder.delete()
+  }
+}
+
+/** Predicted differences (process 14). */
+export async function decodeJpegLossless(encoded: Uint8Array): Promise<Decoded> {
+  const { Decoder } = await import('jpeg-lossless-decoder-js')
+  const decoder = new Decoder()
+  // A copy: the decoder reads the buffer from its start.
+  const bytes = new Uint8Array(decoder.decompress(Uint8Array.from(encoded).buffer))
+  const bits = decoder.frame.precision
+  return { bytes, bytesPerSample: bits > 8 ? 2 : 1, planar: false, bits, signed: false, rgb: false }
+}
+
+/** Says that the components are colours already: a decoder of files has to take them for YCbCr without such a mark. */
+const NO_TRANSFORM = Uint8Array.of(0xff, 0xee, 0, 14, 65, 100, 111, 98, 101, 0, 100, 0, 0, 0, 0, 0)
+
+/** Whether a segment of the given kind comes before the first scan; `precision` is that of the frame. */
+function scanMarkers(jpeg: Uint8Array): { markers: Set<number>; precision: number } {
+  const markers = new Set<number>()
+  let precision = 8
+  for (let at = 2; at + 4 < jpeg.length && jpeg[at] === 0xff; ) {
+    const marker = jpeg[at + 1]
+    if (marker === 0xda) break
+    markers.add(marker)
+    if (marker >= 0xc0 && marker <= 0xc2) precision = jpeg[at + 4]
+    at += 2 + jpeg[at + 2] * 256 + jpeg[at + 3]
+  }
+  return { markers, precision }
+}
+
+/** Baseline and extended JPEG of 8 bits. @param rgb whether the file says that its components are red, green, blue */
+export async function decodeJpeg(encoded: Uint8Array, rgb: boolean): Promise<Decoded> {
+  const { markers, precision } = scanMarkers(encoded)
+  if (precision !== 8) throw new Error(`JPEG of ${precision} bits is not supported`)
+  // 0xee: a mark of its own is there. 0xe0: JFIF, which is always YCbCr.
+  const plain = rgb && !markers.has(0xee) && !markers.has(0xe0)
+  const jpeg = plain ? Buffer.concat([encoded.subarray(0, 2), NO_TRANSFORM, encoded.subarray(2)]) : encoded
+  const image = sharp(jpeg, { failOn: 'truncated', ignoreIcc: true })
+  const { channels } = await image.metadata()
+  const { data } = await (channels === 1 ? image.toColourspace('b-w') : image.toColourspace('srgb')).raw().toBuffer({ resolveWithObject: true })
+  return { bytes: data, bytesPerSample: 1, planar: false, bits: 8, signed: false, rgb: true }
+}

@@ -1,0 +1,58 @@
+import dicomParser, { type DataSet } from 'dicom-parser'
+import { BIG_ENDIAN, EXPLICIT, IMPLICIT } from './transfer-syntax.js'
+
+const PREAMBLE = 128
+
+const ascii = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to))
+
+/** Whether a file is DICOM: by its prefix or, where that was left out, by a first element of the groups 2 or 8. */
+export function isDicom(bytes: Uint8Array): boolean {
+  if (ascii(bytes, PREAMBLE, PREAMBLE + 4) === 'DICM') return true
+  if (bytes.length < 16) return false
+  const [a, b, c, d] = bytes
+  const little = (a === 2 || a === 8) && b === 0 && d === 0
+  const big = a === 0 && (b === 2 || b === 8) && c === 0
+  const explicit = /^[A-Z]{2}$/.test(ascii(bytes, 4, 6))
+  // The length of an implicit element of these groups is small.
+  return (little && (explicit || (bytes[6] === 0 && bytes[7] === 0))) || (big && explicit)
+}
+
+/** The transfer syntax of a file that begins with the data set itself. */
+function guessSyntax(bytes: Uint8Array): string {
+  if (bytes[0] === 0) return BIG_ENDIAN
+  return /^[A-Z]{2}$/.test(ascii(bytes, 4, 6)) ? EXPLICIT : IMPLICIT
+}
+
+/** A data set and the transfer syntax in which it is written. */
+export interface Parsed {
+  readonly data: DataSet
+  readonly transferSyntax: string
+}
+
+/** @throws Error when the file is not DICOM, or is damaged before its pixel data */
+export function parseDicom(bytes: Uint8Array): Parsed {
+  try {
+    return parse(bytes)
+  } catch (error) {
+    // The parser throws texts, and objects that hold one.
+    const { exception, message } = error as { exception?: unknown; message?: string }
+    const reason = String(message ?? exception ?? error)
+    throw new Error(/overrun|past the end|before reading/i.test(reason) ? 'the file ends too early' : reason, { cause: error })
+  }
+}
+
+function parse(bytes: Uint8Array): Parsed {
+  if (ascii(bytes, PREAMBLE, PREAMBLE + 4) !== 'DICM') {
+    if (bytes[0] === 2 && bytes[1] === 0) {
+      const whole = new Uint8Array(PREAMBLE + 4 + bytes.length)
+      whole.set([68, 73, 67, 77], PREAMBLE)
+      whole.set(bytes, PREAMBLE + 4)
+      return parse(whole)
+    }
+    const transferSyntax = guessSyntax(bytes)
+    return { data: dicomParser.parseDicom(bytes, { TransferSyntaxUID: transferSyntax }), transferSyntax }
+  }
+  const meta = dicomParser.readPart10Header(bytes)
+  const transferSyntax = meta.string('x00020010') ?? EXPLICIT
+  return { data: dicomParser.parseDicom(bytes, { TransferSyntaxUID: transferSyntax }), transferSyntax }
+}
