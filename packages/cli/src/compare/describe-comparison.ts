@@ -12,16 +12,11 @@ export function describeComparison({ protocol, runs, overSeeds, paired }: RunCom
   const seeds = overSeeds.flatMap(({ folders, seeds, metrics }) => [
     '',
     `${folders.join(', ')}: one config, seeds ${seeds.join(', ')}`,
-    ...Object.entries(metrics).map(
-      ([
-        name,
-        {
-          mean,
-          deviation,
-          interval: [low, high],
-        },
-      ]) => `  ${name} mean ${size(mean)}, standard deviation ${size(deviation)}, 95 % interval of the mean ${size(low)} to ${size(high)} (Student's t)`,
-    ),
+    ...Object.entries(metrics).map(([name, { mean, deviation, interval }]) => {
+      // A metric that is no share, such as a loss, keeps its size.
+      const [m, d, low, high] = [mean, deviation, ...interval].map((x) => (mean >= 0 && mean <= 1 ? `${(100 * x).toFixed(1)} %` : x.toPrecision(4)))
+      return `  ${name} mean ${m}, standard deviation ${d}, 95 % interval of the mean ${low} to ${high} (Student's t)`
+    }),
   ])
   const pairs = paired.flatMap(({ first, second, metric, n, difference, interval: [low, high], onlyFirst, onlySecond, p }) => [
     '',
@@ -33,5 +28,4 @@ export function describeComparison({ protocol, runs, overSeeds, paired }: RunCom
   return [scored, ...scores, ...seeds, ...pairs]
 }
 
-const size = (x: number): string => (Math.abs(x) <= 1 ? `${(100 * x).toFixed(1)} %` : x.toPrecision(4))
 const points = (x: number): string => `${x < 0 ? '-' : '+'}${Math.abs(100 * x).toFixed(1)}`
