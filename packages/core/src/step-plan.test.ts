@@ -11,7 +11,7 @@ describe('stepPlan', () => {
     expect([1, 2, 3, 4, 5, 6].filter((step) => plan.endsEpoch(step))).toEqual([3, 6])
   })
 
-  // spec 9: schedule totals of the reference's runs, 192 batches an epoch.
+  // Schedule totals of the reference's runs, 192 batches an epoch.
   it.each([
     [192, 2, 60, 5760],
     [192, 4, 60, 2880],

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { SquareImages } from './image/square-images.js'
 
 /**
- * Images for a CLIP-like encoder (spec/umd.md 3.3): shorter side to `size` with Pillow's bicubic filter, central square, CLIP mean and deviation.
+ * Images for a CLIP-like encoder (reference: transform.py): shorter side to `size` with Pillow's bicubic filter, central square, CLIP mean and deviation.
  *
  * - `size`: side in pixels; that of the pipeline's image encoder when left out
  * - `augment`: what a stage gets that asks for augmentation: `resized-crop` cuts out 90 to 100 % of the area at random

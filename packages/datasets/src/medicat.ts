@@ -7,7 +7,7 @@ import { withoutMissing } from './release/without-missing.js'
 
 /**
  * The radiology figures of MedICaT (Subramanian et al. 2020) from the folder as downloaded, with their captions and the sentences that refer to them.
- * Texts of fewer than three words are left out. The release has no splits: they are those of the reference (spec/umd.md 6.2), drawn as Python does.
+ * Texts of fewer than three words are left out. The release has no splits: they are those of the reference (prepro_pretraining_data.py, prepro_finetuning_data.py), drawn as Python does.
  *
  * - `seed`, `heldOut`: the last `heldOut` figures of the shuffled list are the test, as many before them are for validation
  * - `missing`: whether samples without an image file are dropped before training, as in the reference, or left to the loader, which names each

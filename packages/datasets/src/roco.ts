@@ -7,7 +7,7 @@ import { withoutMissing } from './release/without-missing.js'
 
 /**
  * The radiology part of ROCO (Pelka et al. 2018) from the release and the images that its script fetches, with its official splits. Captions of fewer than
- * three words are left out, as in the reference (spec/umd.md 6.2).
+ * three words are left out, as in the reference (prepro_pretraining_data.py, prepro_finetuning_data.py).
  *
  * - `view`: `pretrain` has all texts; `retrieval` has one caption an image in the order of Python's `random.seed(seed); random.shuffle`, validation and
  *   test cut after `heldOut` items, so that it is the candidate set of the literature

@@ -8,7 +8,7 @@ import { VisionTransformer } from './vision-transformer.js'
 const name = '@unidiag/encoders/clip-vit'
 
 /**
- * The vision transformer of CLIP as UMD uses it (spec 1.1-1.2): the last block left out, `ln_post` on every token, no projection,
+ * The vision transformer of CLIP as UMD uses it (reference: clip_model.py): the last block left out, `ln_post` on every token, no projection,
  * and only the kept patches when there is a mask. Defaults: ViT-B/16 at 384 pixels.
  * @throws UniDiagError IMAGE_SIZE when `imageSize` is not a multiple of `patchSize`
  */

@@ -18,7 +18,7 @@ export interface CoAttentionOptions {
   readonly textWidth: number
 }
 
-/** Co-attention; parameters `multi_modal_*` and `modality_type_embeddings` (spec 7.2). */
+/** Co-attention; parameters `multi_modal_*` and `modality_type_embeddings` (the reference's names). */
 export class CoAttentionFusion implements Fusion {
   readonly width: number
   readonly depth: number

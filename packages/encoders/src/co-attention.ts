@@ -8,7 +8,7 @@ import { CoAttentionFusion } from './co-attention-fusion.js'
 const name = '@unidiag/encoders/co-attention'
 
 /**
- * Two streams of layers that attend to each other (spec 1.4-1.6), with the projections before and the poolers after them.
+ * Two streams of layers that attend to each other (reference: m3ae_module.py, bert_model.py), with the projections before and the poolers after them.
  * @throws UniDiagError TENSOR_SHAPE when an encoder does not give the width that was asked for
  */
 export const coAttention = definePlugin({
@@ -26,7 +26,7 @@ export const coAttention = definePlugin({
       dropout: z.number().min(0).lt(1).default(0.1),
       /** Of the layer norms; the reference builds its fusion from library defaults, not from RoBERTa's. */
       eps: z.number().positive().default(1e-12),
-      /** Standard deviation of new weights (spec 1.12). */
+      /** Standard deviation of new weights (reference: m3ae_utils.py). */
       initStd: z.number().positive().default(0.02),
       /** Token widths to insist on; those of the encoders when left out. */
       imageWidth: z.int().positive().optional(),

@@ -232,7 +232,7 @@ function rasterOrder(data: Float32Array, [batch, width, rows, columns]: readonly
   return out
 }
 
-/** The hub's names of a CLIP vision model become the reference's; query, key and value projections are stacked (spec 7.4). */
+/** The hub's names of a CLIP vision model become the reference's; query, key and value projections are stacked (names of the hub). */
 function clipFromHub(stored: ReadonlyMap<string, FileTensor>): Map<string, FileTensor> {
   const renames: [RegExp, string][] = [
     [/^vision_model\.(embeddings\.)?/, 'vision_encoder.visual.'],

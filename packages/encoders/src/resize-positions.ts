@@ -3,7 +3,7 @@ import type { FileTensor } from '@unidiag/core/nn/parameter'
 /**
  * Brings a position table `[1 + g * g, width]` to another grid: `[1 + side * side, width]`. Row 0 (the class token) stays as it is,
  * the others are resized as torch does with `mode='bicubic', align_corners=False`: half-pixel centres, cubic convolution with
- * A = -0.75, border by clamping, no anti-aliasing (spec 1.1). A table that is not of that form is handed back unchanged.
+ * A = -0.75, border by clamping, no anti-aliasing (reference: clip_model.py). A table that is not of that form is handed back unchanged.
  */
 export function resizePositions(stored: FileTensor, side: number): FileTensor {
   const [rows, width] = stored.shape

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { tokenizerFromJson } from './tokenizer-json.js'
 
 /**
- * RoBERTa's byte-level BPE (spec 1.3) from a `tokenizer.json`: cased, `<s> text </s>`.
+ * RoBERTa's byte-level BPE (reference: roberta-base of transformers) from a `tokenizer.json`: cased, `<s> text </s>`.
  * @throws UniDiagError DATA_MISSING when there is no such file, DATA_MALFORMED when it is not a byte-level BPE with the RoBERTa template
  */
 export const robertaBpe = definePlugin({

@@ -28,7 +28,7 @@ export interface RobertaOptions {
   readonly initStd: number
 }
 
-/** RoBERTa's embedding and layers; parameters `language_encoder.*` (spec 7.2). */
+/** RoBERTa's embedding and layers; parameters `language_encoder.*` (the reference's names). */
 export class RobertaEncoder implements TextEncoder {
   readonly name: string
   readonly width: number

@@ -10,7 +10,7 @@ import { PAD, RobertaEncoder } from './roberta-encoder.js'
 const name = '@unidiag/encoders/roberta'
 
 /**
- * RoBERTa without its pooler (spec 1.3). Defaults: roberta-base.
+ * RoBERTa without its pooler (reference: roberta-base of transformers). Defaults: roberta-base.
  * @throws UniDiagError OPTION_INVALID, TENSOR_SHAPE when the vocabulary does not hold the tokenizer's
  */
 export const roberta = definePlugin({
@@ -28,7 +28,7 @@ export const roberta = definePlugin({
       ffn: z.int().positive().default(3072),
       /** Rows of the position table; the first two belong to padding. */
       maxPositions: z.int().positive().default(514),
-      /** Tokens a text, specials included: 64 in pre-training, 32 for VQA (spec 1.3). */
+      /** Tokens a text, specials included: 64 in pre-training, 32 for VQA (reference: roberta-base of transformers). */
       maxLength: z.int().positive().default(64),
       dropout: z.number().min(0).lt(1).default(0.1),
       eps: z.number().positive().default(1e-5),

@@ -24,7 +24,7 @@ export interface VisionTransformerOptions {
   readonly mlpRatio: number
 }
 
-/** CLIP's image tower up to its tokens; parameters `vision_encoder.visual.*` (spec 7.2). */
+/** CLIP's image tower up to its tokens; parameters `vision_encoder.visual.*` (the reference's names). */
 export class VisionTransformer implements ImageEncoder {
   readonly name: string
   readonly width: number

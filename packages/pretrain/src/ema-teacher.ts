@@ -20,7 +20,7 @@ const options = z.strictObject({
   scope: z.enum(['encoders', 'all']).default('encoders'),
 })
 
-/** A teacher whose parameters follow the student's: theta_bar <- lambda * theta_bar + (1 - lambda) * theta (spec 1.11). */
+/** A teacher whose parameters follow the student's: theta_bar <- lambda * theta_bar + (1 - lambda) * theta (reference: modelemav2.py). */
 export const emaTeacher = definePlugin({
   name: '@unidiag/pretrain/ema-teacher',
   provides: Teacher,

@@ -18,7 +18,7 @@ import { teacherFeatures } from './targets/teacher-features.js'
 
 const options = z.strictObject({
   /**
-   * Which places are compared (the paper leaves it open; spec 2.5).
+   * Which places are compared (the paper leaves it open).
    * `visible`: class token and kept patches, P(4) as written. `decoder`: removed patches, predicted by the pixel decoder.
    * `code`: the released reading, where removed patches are the mask token, so that no gradient reaches the encoders.
    */
@@ -34,7 +34,7 @@ const options = z.strictObject({
 })
 
 /**
- * Feature masked image modelling (P(4), spec 2.5): student image features of the masked pair towards the teacher's of the whole pair.
+ * Feature masked image modelling (P(4), reference: objectives.py): student image features of the masked pair towards the teacher's of the whole pair.
  * Objective `feaMim`, parameters `feai_proj.*`, and `feai_pred.*` in mode `decoder`.
  */
 export const feaMim = definePlugin({

@@ -9,7 +9,7 @@ import { squaredError } from './squared-error.js'
 import { teacherFeatures } from './targets/teacher-features.js'
 
 /**
- * Feature masked language modelling (P(3), spec 2.4): student text features of the masked pair towards the teacher's of the whole pair,
+ * Feature masked language modelling (P(3), reference: objectives.py): student text features of the masked pair towards the teacher's of the whole pair,
  * both through the same projection h^T. Objective `feaMlm`, parameters `feal_proj.*`.
  */
 export const feaMlm = definePlugin({

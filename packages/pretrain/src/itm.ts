@@ -10,7 +10,7 @@ import { itmKeys, matchingPairs } from './matching-pairs.js'
 
 export { itmKeys } from './matching-pairs.js'
 
-/** Image-text matching (P(5), spec 2.6): does this image belong to this text? Objective `itm`, parameters `itm_head.fc.*`. */
+/** Image-text matching (P(5), reference: objectives.py): does this image belong to this text? Objective `itm`, parameters `itm_head.fc.*`. */
 export const itm = definePlugin({
   name: '@unidiag/pretrain/itm',
   provides: Objective,

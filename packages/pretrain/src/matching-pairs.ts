@@ -10,7 +10,7 @@ export const itmKeys = { image: 'itm.image', labels: 'itm.labels' } as const
 const ATTEMPTS = 8
 
 /**
- * Half matched, half mismatched pairs (spec 2.6): floor(B / 2) ones, permuted; where the label is 0 the image is that of another
+ * Half matched, half mismatched pairs (reference: objectives.py): floor(B / 2) ones, permuted; where the label is 0 the image is that of another
  * (image, text) pair of the pool, drawn uniformly. A sample for which there is no other image stays matched.
  */
 export async function matchingPairs(draft: BatchDraft, excludeSelf: boolean): Promise<void> {

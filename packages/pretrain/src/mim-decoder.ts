@@ -12,7 +12,7 @@ import { token } from '@unidiag/core/token'
 import { z } from 'zod'
 import { sinCosPositions } from './sin-cos-positions.js'
 
-/** The decoder of masked image modelling (spec 1.8), shared by the objectives that reconstruct images. */
+/** The decoder of masked image modelling (reference: prediction_heads.py), shared by the objectives that reconstruct images. */
 export interface MimDecoder {
   /** Width D of a token in the decoder. */
   readonly width: number

@@ -9,7 +9,7 @@ import { MimDecoder } from './mim-decoder.js'
 import { squaredError } from './squared-error.js'
 import { pixelTarget } from './targets/pixels.js'
 
-/** Masked image modelling (P(1), spec 2.3): the squared error of the removed patches' pixels. Objective `mim`. */
+/** Masked image modelling (P(1), reference: objectives.py): the squared error of the removed patches' pixels. Objective `mim`. */
 export const mim = definePlugin({
   name: '@unidiag/pretrain/mim',
   provides: Objective,

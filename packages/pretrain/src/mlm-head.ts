@@ -5,7 +5,7 @@ import { Linear } from '@unidiag/core/nn/linear'
 import { type Parameter, type Parameters, zeros } from '@unidiag/core/nn/parameter'
 import { gelu } from '@unidiag/core/ops/gelu'
 
-/** Token features to vocabulary logits (spec 1.7); not tied to the word embeddings. Parameters `mlm_head.*`. */
+/** Token features to vocabulary logits (reference: prediction_heads.py); not tied to the word embeddings. Parameters `mlm_head.*`. */
 export class MlmHead {
   readonly #dense: Linear
   readonly #norm: LayerNorm

@@ -9,7 +9,7 @@ import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
 import { MlmHead } from './mlm-head.js'
 
-/** Masked language modelling (P(2), spec 2.2): cross-entropy of the masked tokens of the whole batch. Objective `mlm`. */
+/** Masked language modelling (P(2), reference: objectives.py): cross-entropy of the masked tokens of the whole batch. Objective `mlm`. */
 export const mlm = definePlugin({
   name: '@unidiag/pretrain/mlm',
   provides: Objective,

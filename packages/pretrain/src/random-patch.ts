@@ -7,7 +7,7 @@ import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
 
 /**
- * Hides random patches, MAE style: of the N patches of a sample, the floor(N * (1 - ratio)) with the smallest noise stay (spec 1.2).
+ * Hides random patches, MAE style: of the N patches of a sample, the floor(N * (1 - ratio)) with the smallest noise stay (reference: m3ae_module.py).
  * Adds `image.keep`, `image.restore` and `image.removed` to a batch.
  */
 export const randomPatch = definePlugin({

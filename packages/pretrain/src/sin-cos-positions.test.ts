@@ -15,7 +15,7 @@ describe('sinCosPositions', () => {
     expect([0, 95, 96, 191, 192, 287, 288, 383].map((i) => at(0, 0)[i])).toEqual([0, 0, 1, 1, 0, 0, 1, 1])
   })
 
-  it('encodes the column in the first half and the row in the second (spec, appendix B)', () => {
+  it('encodes the column in the first half and the row in the second (values worked out by hand)', () => {
     const right = at(0, 1)
     const expected: [number, number][] = [
       [0, 0.841470985],

@@ -1,5 +1,5 @@
 /**
- * Fixed 2-D sine-cosine positions of a square grid, class row (zeros) first (spec 1.8).
+ * Fixed 2-D sine-cosine positions of a square grid, class row (zeros) first (reference: prediction_heads.py).
  * The first half of the width encodes the column, the second half the row; each half is [sin, cos] of position * 10000^(-i / quarter).
  * @param width a multiple of 4
  * @returns `[1 + grid * grid, width]`, row-major

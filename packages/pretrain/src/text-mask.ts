@@ -8,7 +8,7 @@ import { type MaskMode, selectPositions } from './text-positions.js'
 
 const IGNORED = -100
 
-/** Hides tokens for masked language modelling (spec 3.4). Adds `text.masked.ids`, `text.masked.labels` and `text.masked.positions` to a batch. */
+/** Hides tokens for masked language modelling (reference: the whole-word collator of transformers). Adds `text.masked.ids`, `text.masked.labels` and `text.masked.positions` to a batch. */
 export const textMask = definePlugin({
   name: '@unidiag/pretrain/text-mask',
   provides: Masker,

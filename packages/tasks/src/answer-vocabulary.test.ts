@@ -56,7 +56,7 @@ describe('AnswerVocabulary', () => {
 })
 
 describeShared('AnswerVocabulary on VQA-RAD', (shared) => {
-  it('has the 498 answers of the reference when the test answers are in it (spec 5.1)', () => {
+  it('has the 498 answers of the reference when the test answers are in it ', () => {
     const rows = (file: string): Sample[] =>
       JSON.parse(readFileSync(join(shared, 'data/vqa-rad/data_RAD', file), 'utf8')).map((row: { qid: number; answer: unknown }) =>
         question(String(row.qid), [String(row.answer)]),

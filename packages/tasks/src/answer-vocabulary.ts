@@ -24,7 +24,7 @@ export class AnswerVocabulary {
   }
 
   /**
-   * Collects the answers of the named splits, in the order in which they first appear (spec 5.1).
+   * Collects the answers of the named splits, in the order in which they first appear (reference: make_arrow.py, my_metrics.py).
    * @throws UniDiagError SPLIT_UNKNOWN, NO_SAMPLES when no sample has an answer
    */
   static collect(dataset: Dataset, splits: readonly string[]): AnswerVocabulary {

@@ -13,7 +13,7 @@ export interface ClassState {
   readonly majority: string
 }
 
-/** Numbers labels as the reference does: by code units of the sorted label strings (spec 5.2). */
+/** Numbers labels as the reference does: by code units of the sorted label strings (reference: objectives.py, my_metrics.py). */
 export class ClassList {
   readonly state: ClassState
   readonly #index: ReadonlyMap<string, number>

@@ -5,7 +5,7 @@ export function confusionMatrix(truth: ArrayLike<number>, predicted: ArrayLike<n
   return matrix
 }
 
-/** One class against all others (spec 5.2). A quotient without a denominator is 0. */
+/** One class against all others (reference: objectives.py, my_metrics.py). A quotient without a denominator is 0. */
 export interface ClassRates {
   /** Samples of the class, and samples that were taken for it. */
   readonly support: number

@@ -13,7 +13,7 @@ import { splitHash } from './split-hash.js'
 const names = ['accuracy', 'auc', ...rateNames] as const
 
 /**
- * Accuracy, macro one-vs-rest AUC and macro rates of the class with the highest logit (spec 5.2), a table by class and the confusion matrix.
+ * Accuracy, macro one-vs-rest AUC and macro rates of the class with the highest logit (reference: objectives.py, my_metrics.py), a table by class and the confusion matrix.
  * A label that the head cannot give is a class of its own that is never predicted.
  */
 export class ClassificationEvaluator implements Evaluator {

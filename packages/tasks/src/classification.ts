@@ -16,7 +16,7 @@ import { PairHead } from './pair-head.js'
 const LABEL = 'cls.label'
 
 /**
- * Classification of image-text pairs (spec 5.2), parameters `cls_head.*`. Prepares `cls.label` `[B]` int32: the class of each sample, -1 when it
+ * Classification of image-text pairs (reference: objectives.py, my_metrics.py), parameters `cls_head.*`. Prepares `cls.label` `[B]` int32: the class of each sample, -1 when it
  * has no label or one that the head cannot give; such a sample gives no training signal.
  */
 export const classification = definePlugin({
@@ -28,7 +28,7 @@ export const classification = definePlugin({
     dataset: z.string().optional(),
     /** Field of a sample that holds its label. The default is the column of MELINDA that all runs of the reference use. */
     column: z.string().min(1).default('p_meth_label'),
-    /** Splits whose labels the head can give. The reference also takes those of its test split (spec 5.2). */
+    /** Splits whose labels the head can give. The reference also takes those of its test split (reference: objectives.py, my_metrics.py). */
     classSplits: z.array(z.string()).min(1).default(['train']),
     /** Resamples of the bootstrap intervals. */
     resamples: z.int().positive().default(2000),

@@ -13,7 +13,7 @@ function withoutOneApostrophe(word: string): string[] {
 }
 
 /**
- * Contractions with a missing apostrophe, to the form with it: the table of the VQA v2 evaluation (spec 6.7).
+ * Contractions with a missing apostrophe, to the form with it: the table of the VQA v2 evaluation (reference: glossary.py).
  * `somebody'd` loses its apostrophe there; the two entries that map to themselves are left out.
  */
 export const contractions: ReadonlyMap<string, string> = new Map([

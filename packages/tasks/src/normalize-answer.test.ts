@@ -3,7 +3,7 @@ import { contractions } from './contractions.js'
 import { normalizeAnswer } from './normalize-answer.js'
 
 describe('normalizeAnswer', () => {
-  // spec/umd.md, appendix B
+  // What the reference's glossary.py makes of them.
   it.each([
     ['no.', 'no'],
     ['x-ray', 'x ray'],

@@ -11,7 +11,7 @@ const MAX_STOPS = 32
 
 /**
  * Brings an answer to the form in which answers are compared: VQA v2 style, as the reference prepares its data
- * (spec 6.7). The rules look odd in places (`12,500 ml/day` becomes `12500 mlday`); they are kept as they are.
+ * (reference: glossary.py). The rules look odd in places (`12,500 ml/day` becomes `12500 mlday`); they are kept as they are.
  *
  * @example normalizeAnswer('The left lung, right lung') // 'left lung right lung'
  */

@@ -6,7 +6,7 @@ import type { Parameters } from '@unidiag/core/nn/parameter'
 import { gelu } from '@unidiag/core/ops/gelu'
 import { applyHalf } from './apply-half.js'
 
-/** Linear 2d -> 2d, LayerNorm, GELU, Linear 2d -> V over `[text, image]`: the head of VQA and of classification (spec 5.1, 5.2; parity README 14). */
+/** Linear 2d -> 2d, LayerNorm, GELU, Linear 2d -> V over `[text, image]`: the head of VQA and of classification (reference: m3ae_module.py). */
 export class PairHead {
   readonly #first: Linear
   readonly #norm: LayerNorm
@@ -26,7 +26,7 @@ export class PairHead {
 
   /**
    * What each half of the input says on its own (Eq. 10). `exact-split` is exact for the first layer: the two halves of its output add up to
-   * the whole. `code` multiplies pooled features with the columns of the last layer, which belong to hidden units, as the release does (spec 4.4).
+   * the whole. `code` multiplies pooled features with the columns of the last layer, which belong to hidden units, as the release does (reference: gmcoord/objectives.py).
    */
   unimodal({ text, image }: Pooled, mode: 'exact-split' | 'code'): { text: Tensor2D; image: Tensor2D } {
     const half = (feature: Tensor2D, from: number) =>

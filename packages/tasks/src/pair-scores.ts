@@ -24,7 +24,7 @@ export interface PairScoreOptions {
 
 /**
  * Scores every image against every text. Texts are encoded once and kept, images are encoded once when their turn comes; only the fusion
- * runs for each pair, with nothing left out (spec 5.3).
+ * runs for each pair, with nothing left out (reference: objectives.py).
  * @returns a row of scores by image; images that could not be loaded have none
  */
 export async function pairScores(

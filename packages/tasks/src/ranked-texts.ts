@@ -9,7 +9,7 @@ import { UniDiagError } from '@unidiag/core/errors'
 export const rankedTexts = 'irtr.texts'
 
 /**
- * Adds `irtr.texts.ids` and `irtr.texts.mask` `[B * (1 + N), L]`: for each image its own text, then N drawn uniformly from the pool (spec 5.3).
+ * Adds `irtr.texts.ids` and `irtr.texts.mask` `[B * (1 + N), L]`: for each image its own text, then N drawn uniformly from the pool (reference: objectives.py).
  * @param excludeSelf draws texts of other images only; the reference may draw the true one again
  * @throws UniDiagError NO_SAMPLES when there is no text of another image
  */

@@ -7,7 +7,7 @@ import { splitHash } from './split-hash.js'
 
 /**
  * How well the true text ranks among those drawn at random: what the reference selects weights by, at a fraction of the cost of a recall
- * (spec 5.3). `negativeLoss` is minus the cross-entropy; `first` the share of images whose own text beats all others.
+ * (reference: objectives.py). `negativeLoss` is minus the cross-entropy; `first` the share of images whose own text beats all others.
  */
 export class RankingEvaluator implements Evaluator {
   readonly #candidates: number

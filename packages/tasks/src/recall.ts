@@ -7,7 +7,7 @@ export interface Ranks {
 }
 
 /**
- * Ranks images for every text and texts for every image (spec 5.3). Of equal scores the one that comes first ranks first, so that the
+ * Ranks images for every text and texts for every image (reference: objectives.py). Of equal scores the one that comes first ranks first, so that the
  * result is the same everywhere; NaN ranks last.
  * @param scores `[I, T]` @param images identity of each image @param texts identity of the image of each text
  */

@@ -19,7 +19,7 @@ export interface RetrievalScoreOptions {
 }
 
 /**
- * Recall@1/5/10 in both directions, and the mean of both recalls@1, by which weights are selected (spec 5.3). Texts whose image could not be
+ * Recall@1/5/10 in both directions, and the mean of both recalls@1, by which weights are selected (reference: objectives.py). Texts whose image could not be
  * loaded are left out.
  * @param rows scores of each loaded image against `texts`
  * @throws UniDiagError NO_SAMPLES

@@ -18,7 +18,7 @@ import { RankingEvaluator } from './ranking-evaluator.js'
 const ITM_HEAD = 'itm_head.fc'
 
 /**
- * Image-text retrieval (spec 5.3): training ranks the true text of an image above others drawn at random, evaluation ranks every image
+ * Image-text retrieval (reference: objectives.py): training ranks the true text of an image above others drawn at random, evaluation ranks every image
  * against every text. Parameters `irtr_head.*`, which start as the matched row of `itm_head.fc`; that head is frozen.
  */
 export const retrieval = definePlugin({

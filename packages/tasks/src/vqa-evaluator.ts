@@ -23,7 +23,7 @@ interface Judged {
 const SUBSETS = ['overall', 'open', 'closed'] as const
 
 /**
- * Accuracy of the answer with the highest logit, over all questions and over open and closed ones (spec 5.1). Any accepted answer counts;
+ * Accuracy of the answer with the highest logit, over all questions and over open and closed ones (reference: make_arrow.py, my_metrics.py). Any accepted answer counts;
  * a question whose answers are all outside the vocabulary is wrong.
  */
 export class VqaEvaluator implements Evaluator {

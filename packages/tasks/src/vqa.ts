@@ -22,7 +22,7 @@ const LABEL = 'vqa.label'
 const vqaOptions = z.strictObject({
   /** Name of the data set of questions; needed when the pipeline has several. */
   dataset: z.string().optional(),
-  /** Splits whose answers the head can give. `[train]` is honest; the reference also takes the answers of its test questions (spec 5.1). */
+  /** Splits whose answers the head can give. `[train]` is honest; the reference also takes the answers of its test questions (make_arrow.py). */
   vocabularySplits: z.array(z.string()).min(1).default(['train']),
   /** `bce`: binary cross-entropy over all answers, mean x number of answers (released code); `cross-entropy`: over the first answer (paper). */
   loss: z.enum(['bce', 'cross-entropy']).default('bce'),
@@ -40,7 +40,7 @@ const vqaOptions = z.strictObject({
 })
 
 /**
- * Visual question answering as classification over a closed list of answers (spec 5.1).
+ * Visual question answering as classification over a closed list of answers (reference: make_arrow.py, my_metrics.py).
  * Prepares `vqa.targets` `[B, V]` float32 (1 at every accepted answer) and `vqa.label` `[B]` int32 (the first of them, -1 when none can be produced).
  */
 export const vqa = definePlugin({

@@ -37,7 +37,7 @@ const options = z.strictObject({
   ...trainingOptions,
   /** How token streams become features: the mean of the tokens that are not padding, of all (released code), or token 0 (M3AE). */
   pooling: z.enum(['mean-non-pad', 'mean', 'first']).default('mean-non-pad'),
-  /** Defaults of the VQA runs of spec 4.4. */
+  /** Defaults of the reference's VQA runs. */
   optimizer: optimizerOptions
     .extend({
       learningRate: z.number().positive().default(5e-6),
@@ -59,7 +59,7 @@ const options = z.strictObject({
 type Options = z.output<typeof options>
 
 /**
- * Supervised tuning of the pipeline's task (spec 5), with the gradient transforms that name this stage (GM-Coord). Ends with the test
+ * Supervised tuning of the pipeline's task, with the gradient transforms that name this stage (GM-Coord). Ends with the test
  * split under the weights of the best validation.
  * @throws UniDiagError OPTION_INVALID, SPLIT_FORBIDDEN, SPLIT_UNKNOWN
  */

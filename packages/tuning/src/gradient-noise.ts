@@ -3,7 +3,7 @@ import { deviation } from '@unidiag/core/ops/deviation'
 import { normals } from '@unidiag/core/ops/normals'
 import type { Rng } from '@unidiag/core/random'
 
-/** Added to the deviation (spec 4.4, point 5). */
+/** Added to the deviation (reference: gmcoord/main.py). */
 const FLOOR = 1e-8
 
 /**

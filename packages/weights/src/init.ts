@@ -26,7 +26,7 @@ const options = z.strictObject({
 })
 
 /**
- * A stage that loads published weights into the model (spec 1.12). It belongs in front of the stages that train: those take the model as
+ * A stage that loads published weights into the model (reference: m3ae_utils.py). It belongs in front of the stages that train: those take the model as
  * they find it, and a teacher copies it when its stage starts. A run that resumes behind it does not load again.
  * @throws (in the run) UniDiagError CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */

@@ -40,7 +40,7 @@ export interface MapOptions {
   readonly wanted?: (name: string) => boolean
 }
 
-/** Finds the reference names (spec 7.2) of the tensors of a file. Looks at names only. */
+/** Finds the reference names of the tensors of a file. Looks at names only. */
 export function mapNames(names: Iterable<string>, kind: WeightsKind, { wanted = () => false }: MapOptions = {}): NameMap {
   const { names: short, skipped: beside } = unwrap(names)
   const own = new Map([...short].filter(([, name]) => !name.startsWith(teacherPrefix)))
@@ -61,7 +61,7 @@ export interface RenamedWeights {
 }
 
 /**
- * Tensors of another system under the reference names (spec 7.2), as float32.
+ * Tensors of another system under the reference names, as float32.
  * @throws UniDiagError CHECKPOINT_MISMATCH when queries, keys and values have different widths
  */
 export function toUniDiagNames(tensors: ReadonlyMap<string, StoredTensor>, kind: WeightsKind, options: MapOptions = {}): RenamedWeights {

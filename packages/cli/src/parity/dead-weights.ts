@@ -1,5 +1,5 @@
 /**
- * Weights that the reference stores and never uses: CLIP's text part and RoBERTa's pooler (spec 7.2). UniDiag does not create them.
+ * Weights that the reference stores and never uses: CLIP's text part and RoBERTa's pooler (the reference's names). UniDiag does not create them.
  */
 export const isDeadWeight = (name: string): boolean =>
   name === 'vision_encoder.positional_embedding' ||

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { token } from '../token.js'
 
-/** A slowly moving copy of the student (spec: exponential moving average of its parameters). */
+/** A slowly moving copy of the student (exponential moving average of its parameters). */
 export interface Teacher {
   /** `step`: one update an optimiser step; `microBatch`: one a micro-batch, as the released code does. */
   readonly every: 'step' | 'microBatch'

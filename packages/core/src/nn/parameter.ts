@@ -79,7 +79,7 @@ export interface LoadReport {
   readonly adapted: readonly string[]
 }
 
-/** Every parameter of a pipeline, by its reference name (spec/umd.md 7.2). Weights of linear layers are `[in, out]` in memory, `[out, in]` in files. */
+/** Every parameter of a pipeline, by its name in the reference's state dict. Weights of linear layers are `[in, out]` in memory, `[out, in]` in files. */
 export class Parameters {
   readonly #random: Random
   readonly #byName = new Map<string, Parameter>()

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Options of the optimiser of a stage; defaults of the pre-training of spec/umd.md 3.2. */
+/** Options of the optimiser of a stage; defaults of the reference's pre-training (config.py, m3ae_utils.py). */
 export const optimizerOptions = z.strictObject({
   /** Peak learning rate of the encoders. */
   learningRate: z.number().positive().default(1e-5),

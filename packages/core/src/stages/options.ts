@@ -14,7 +14,7 @@ export const trainingOptions = {
   batchSize: z.int().positive().default(16),
   /** Length of the text rows in tokens; the text encoder's longest when left out. */
   maxLength: z.int().positive().optional(),
-  /** Random resized crops of the images (spec 3.3), for data sets that call for them. */
+  /** Random resized crops of the images (reference: transform.py), for data sets that call for them. */
   augment: z.boolean().default(false),
   /** Batches prepared ahead of the step. */
   ahead: z.int().min(0).default(1),

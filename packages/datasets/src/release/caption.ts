@@ -1,6 +1,6 @@
 import { text } from './cells.js'
 
-/** Texts of fewer words are not used by the reference (spec/umd.md 6.2). */
+/** Texts of fewer words are not used by the reference (prepro_pretraining_data.py, prepro_finetuning_data.py). */
 const MIN_WORDS = 3
 
 /** The captions among the texts: white space made single blanks, three words or more. */

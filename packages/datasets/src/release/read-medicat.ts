@@ -26,7 +26,7 @@ const row = z.object({
   s2orc_references: z.array(z.string()).nullish(),
 })
 
-/** Reads the release as downloaded: radiology figures only, split as the reference does (spec/umd.md 6.2). */
+/** Reads the release as downloaded: radiology figures only, split as the reference does (reference: prepro_pretraining_data.py, prepro_finetuning_data.py). */
 export async function readMedicat(dir: string, { seed, heldOut }: MedicatOptions): Promise<Release> {
   const release = new ReleaseBuilder()
   const { faults } = release

@@ -2,7 +2,7 @@ import { add, div, mean, sqrt, square, sub, sum, type Tensor3D, type Tensor4D } 
 import { noGrad } from '@unidiag/core/nn/no-grad'
 import { patchify } from '@unidiag/core/ops/patchify'
 
-/** Keeps the standardisation of a flat patch finite (spec 1.8). */
+/** Keeps the standardisation of a flat patch finite (reference: prediction_heads.py). */
 const EPSILON = 1e-6
 
 /**

@@ -9,7 +9,7 @@ export const blockName = /^vision_encoder\.visual\.transformer\.resblocks\.(\d+)
 
 const hub = (pattern: string) => new RegExp(`^(?:vision_model\\.)?${pattern}$`)
 
-/** HuggingFace's CLIP, whole or its image tower alone, with and without the prefix `vision_model.` (spec 7.4). */
+/** HuggingFace's CLIP, whole or its image tower alone, with and without the prefix `vision_model.` (names of the hub). */
 export const hfClipRules: readonly Rule[] = [
   { from: /^text_/, skip: deadText },
   { from: /^(visual_projection\.weight|logit_scale)$/, skip: 'the projection and scale of contrastive training are not used' },
@@ -27,7 +27,7 @@ export const hfClipRules: readonly Rule[] = [
   { from: hub('encoder\\.layers\\.(\\d+)\\.mlp\\.fc2\\.(weight|bias)'), to: `${block}.mlp.c_proj.$2` },
 ]
 
-/** OpenAI's archive (spec 7.3). */
+/** OpenAI's archive (names of the published archive). */
 export const openAiClipRules: readonly Rule[] = [
   { from: /^(visual\.proj|logit_scale)$/, skip: 'the projection and scale of contrastive training are not used' },
   { from: /^visual\.(.+)$/, to: `${visual}.$1` },

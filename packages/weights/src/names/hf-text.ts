@@ -2,7 +2,7 @@ import type { Rule } from './rule.js'
 
 const hub = (pattern: string) => new RegExp(`^(?:(?:roberta|bert)\\.)?${pattern}$`)
 
-/** HuggingFace's RoBERTa, and BERT and SciBERT that have the same layers, with and without the prefix `roberta.` or `bert.` (spec 7.5). */
+/** HuggingFace's RoBERTa, and BERT and SciBERT that have the same layers, with and without the prefix `roberta.` or `bert.` (names of the hub). */
 export const hfTextRules: readonly Rule[] = [
   { from: hub('embeddings\\.(position|token_type)_ids'), skip: 'a buffer of indices' },
   { from: hub('pooler\\..+'), skip: "a dead weight: the text encoder's own pooler is never used" },

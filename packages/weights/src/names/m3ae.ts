@@ -3,7 +3,7 @@ import type { Rule } from './rule.js'
 /** The averaged teacher that UMD keeps in its checkpoints. */
 export const teacherPrefix = 'ema.module.'
 
-/** Checkpoints of M3AE and UMD, and those made here, which have the same names (spec 7.2). */
+/** Checkpoints of M3AE and UMD, and those made here, which have the same names (the reference's names). */
 export const m3aeRules: readonly Rule[] = [
   { from: /^vision_encoder\.(positional_embedding|(token_embedding|ln_final)\..+)$/, skip: "a dead weight: CLIP's text tower is never used" },
   { from: /^language_encoder\.pooler\..+$/, skip: "a dead weight: the text encoder's own pooler is never used" },
@@ -12,7 +12,7 @@ export const m3aeRules: readonly Rule[] = [
   { from: /^.+$/, to: '$&' },
 ]
 
-/** Names of M3AE and UMD that a forward pass uses (spec 7.2); everything else is ours. */
+/** Names of M3AE and UMD that a forward pass uses (the reference's names); everything else is ours. */
 const m3aeNames: readonly RegExp[] = [
   /^vision_encoder\.visual\.(class_embedding|positional_embedding|conv1\.weight|ln_(pre|post)\.(weight|bias))$/,
   /^vision_encoder\.visual\.transformer\.resblocks\.\d+\.(attn\.in_proj_(weight|bias)|(attn\.out_proj|ln_[12]|mlp\.c_(fc|proj))\.(weight|bias))$/,

@@ -1,4 +1,5 @@
 import sharp from 'sharp'
+import { decodeJpeg12 } from './jpeg-12-bit.js'
 
 /** Samples as a codec gives them: pixel by pixel, or plane by plane. */
 export interface Decoded {
@@ -94,9 +95,10 @@ function scanMarkers(jpeg: Uint8Array): { markers: Set<number>; precision: numbe
   return { markers, precision }
 }
 
-/** Baseline and extended JPEG of 8 bits. @param rgb whether the file says that its components are red, green, blue */
+/** Baseline and extended JPEG. @param rgb whether the file says that its components are red, green, blue */
 export async function decodeJpeg(encoded: Uint8Array, rgb: boolean): Promise<Decoded> {
   const { markers, precision } = scanMarkers(encoded)
+  if (precision === 12) return { ...decodeJpeg12(encoded), bytesPerSample: 2, planar: false, signed: false, rgb: false }
   if (precision !== 8) throw new Error(`JPEG of ${precision} bits is not supported`)
   // 0xee: a mark of its own is there. 0xe0: JFIF, which is always YCbCr.
   const plain = rgb && !markers.has(0xee) && !markers.has(0xe0)
