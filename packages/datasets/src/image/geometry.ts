@@ -12,7 +12,7 @@ export function roundHalfEven(x: number): number {
   return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x)
 }
 
-/** Shorter side to `size`, aspect kept, then the central square (spec/umd.md 3.3, `clip`). */
+/** Shorter side to `size`, aspect kept, then the central square (reference: transform.py, `clip`). */
 export function resizeAndCenterCrop({ width, height }: Size, size: number): Geometry {
   const target = width <= height ? { width: size, height: Math.trunc((size * height) / width) } : { width: Math.trunc((size * width) / height), height: size }
   return {
@@ -27,7 +27,7 @@ const RATIO = [3 / 4, 4 / 3] as const
 const TRIES = 10
 
 /**
- * A random rectangle of 90 to 100 % of the area and a ratio of 3/4 to 4/3, resized to a square (spec/umd.md 3.3, `clip_resizedcrop`).
+ * A random rectangle of 90 to 100 % of the area and a ratio of 3/4 to 4/3, resized to a square (reference: transform.py, `clip_resizedcrop`).
  * When ten tries do not fit: the largest central rectangle within the ratios.
  */
 export function randomResizedCrop({ width, height }: Size, size: number, rng: Rng): Geometry {
