@@ -1,6 +1,7 @@
-import { rm, truncate } from 'node:fs/promises'
+import { readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
+import { describeShared } from '@unidiag/testing/shared'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { imageFolder } from './image-folder.js'
@@ -74,5 +75,20 @@ describe('image-folder', () => {
     await expect(open({ dir })).rejects.toMatchObject({ code: 'DATA_MALFORMED', message: expect.stringContaining('a.txt: the file is not UTF-8') })
     await expect(open({ dir: await temporaryFolder() })).rejects.toMatchObject({ code: 'DATA_MISSING', message: expect.stringContaining('no image is there') })
     await expect(open({ dir: join(dir, 'none') })).rejects.toMatchObject({ message: expect.stringContaining('does not exist') })
+  })
+})
+
+describeShared('image-folder', (shared) => {
+  const dicom = `${shared}/data/dicom/pydicom/CT_small.dcm`
+
+  it('takes no text of a DICOM file that is not named', async () => {
+    const dir = await makeRelease({ 'ct/a.dcm': await readFile(dicom), 'ct/b.dcm': 'no DICOM', 'ct/c.jpg': 1 })
+    const patient = 'CompressedSamples'
+    expect((await readFile(dicom)).includes(patient)).toBe(true)
+    const [sample] = (await open({ dir, text: 'an image' })).samples('train')
+    expect(JSON.stringify(sample)).not.toContain(patient)
+    const named = (await open({ dir, text: 'an image', tags: { modality: '00080060', body: '00180015' } })).samples('train')
+    expect(named.map(({ fields }) => fields)).toEqual([{ folder: 'ct', modality: 'CT' }, { folder: 'ct' }, { folder: 'ct' }])
+    expect((await verifyDataset('image-folder', dir)).problems).toMatchObject([{ kind: 'broken-image', file: 'ct/b.dcm' }])
   })
 })

@@ -15,7 +15,7 @@ const MEAN = [0.48145466, 0.4578275, 0.40821073]
 const STD = [0.26862954, 0.26130258, 0.27577711]
 
 async function loader(options: z.input<typeof images.definition.options>, encoder?: ImageEncoder) {
-  const made = await images.definition.setup({ needs: { encoder }, options: images.definition.options.parse(options) })
+  const made = await images.definition.setup({ needs: { encoder } as never, options: images.definition.options.parse(options) })
   onTestFinished(() => images.definition.teardown?.(made))
   return made
 }

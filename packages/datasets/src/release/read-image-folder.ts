@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Sample } from '@unidiag/core/contracts/dataset'
+import { dicomTexts } from '../image/dicom/dicom-texts.js'
 import { imageExtension } from '../image/image-extensions.js'
 import { text } from './cells.js'
 import type { Fault } from './fault.js'
@@ -12,6 +13,8 @@ export interface ImageFolderOptions {
   readonly text?: string
   /** Whether the name of the folder is the answer to the text. */
   readonly answer: boolean
+  /** Elements of DICOM files that become fields, by the names of the fields. */
+  readonly tags: Readonly<Record<string, string>>
 }
 
 /** The text beside an image, or `undefined` when there is none. */
@@ -24,6 +27,16 @@ async function readTextBeside(file: string, faults: Fault[]): Promise<string | u
   } catch {
     faults.push({ code: 'DATA_MALFORMED', file: beside, reason: 'the file is not UTF-8 text' })
     return ''
+  }
+}
+
+/** Fields from a DICOM file; a file of another kind, or one that is damaged (which its image will show), has none. */
+async function readTags(file: string, tags: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  if (Object.keys(tags).length === 0 || imageExtension(file) !== '.dcm') return {}
+  try {
+    return dicomTexts(await readFile(file), tags)
+  } catch {
+    return {}
   }
 }
 
@@ -55,7 +68,7 @@ export async function readImageFolder(name: string, dir: string, options: ImageF
         image: { file },
         text: text.parse(said),
         ...(options.answer && { answers: label === undefined ? [] : [label] }),
-        fields: label === undefined ? {} : { folder: label },
+        fields: { ...(label !== undefined && { folder: label }), ...(await readTags(file, options.tags)) },
       })
     }
     release.imageFolders.push(folder)

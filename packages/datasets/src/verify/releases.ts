@@ -109,7 +109,7 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     licence: OWN,
     source: OWN,
     facts: ['Images without a text file are read with the name of their folder as text'],
-    read: async (dir) => [await readImageFolder('image-folder', dir, { text: '{folder}', answer: false })],
+    read: async (dir) => [await readImageFolder('image-folder', dir, { text: '{folder}', answer: false, tags: {} })],
     anyVariant: false,
   },
   webdataset: {
