@@ -2,6 +2,7 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { parquetWriteBuffer } from 'hyparquet-writer'
+import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { readPicture } from './image/read-picture.js'
@@ -93,6 +94,16 @@ describe('table', () => {
       ['missing-image', 'images/a.jpg'],
       ['broken-image', 'images/b.jpg'],
     ])
+  })
+
+  it('verifies: texts of other scripts, blank images', async () => {
+    const blank = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#345' } })
+      .png()
+      .toBuffer()
+    const rows = 'image,text\na.jpg,肝脏在哪里？ CT\na.jpg,α-Synuclein\nb.png,A knee\n'
+    const report = await verifyDataset('table', await makeRelease({ 'val.csv': rows, 'a.jpg': 1, 'b.png': blank }))
+    expect(report.images.blank).toEqual(['b.png'])
+    expect(report.notes).toEqual(expect.arrayContaining(['table: 1 of 3 val texts are not written in Latin letters', '1 image of a single value: b.png']))
   })
 
   it('ignores a byte order mark', async () => {

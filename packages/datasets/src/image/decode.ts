@@ -27,6 +27,8 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array {
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'the file does not exist'
+  // The decoder keeps one message for all threads, and another image may have cleared it.
+  if (message === 'Unknown error') return 'the image data are damaged, or end too early'
   return code ? `the file cannot be read (${code})` : message
 }
 

@@ -34,10 +34,12 @@ export async function inspectImages(dir: string, images: ReadonlyMap<string, Ima
   const inTurn = limit(AT_ONCE)
   const content = new Map<string, string>()
   const problems: Problem[] = []
+  const blank: string[] = []
   const short = (name: string): string => (isAbsolute(name) || 'file' in (images.get(name) ?? {}) ? relative(dir, name) : name)
   const inspect = async ([name, image]: readonly [string, ImageSource]): Promise<void> => {
     try {
       const { data, width, height, channels } = await readPicture(image)
+      if (data.every((value, i) => value === data[i % channels])) blank.push(short(name))
       content.set(name, createHash('sha256').update(`${width}x${height}x${channels}`).update(data).digest('hex'))
     } catch (error) {
       const missing = error instanceof UniDiagError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
@@ -55,6 +57,7 @@ export async function inspectImages(dir: string, images: ReadonlyMap<string, Ima
     report: {
       referenced: images.size,
       decoded: content.size,
+      blank: blank.sort(),
       missing: problems.filter(({ kind }) => kind === 'missing-image').length,
       duplicates: groupsOf([...content].sort()).map((group) => group.map(short)),
       // Masks and other companions of another file type are no images of questions.

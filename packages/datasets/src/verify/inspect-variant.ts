@@ -14,8 +14,12 @@ const countBy = (values: readonly string[]): Record<string, number> => {
 }
 const imagesOf = (samples: readonly Sample[]): Set<string> => new Set(samples.map(({ imageId }) => imageId))
 
+const lettersOf = (text: string, script: RegExp): number => text.match(script)?.length ?? 0
+const isOtherScript = (text: string): boolean => lettersOf(text, /\p{L}/gu) > 2 * lettersOf(text, /\p{Script=Latin}/gu)
+
 function splitReport(split: string, samples: readonly Sample[], known: ReadonlySet<string>): SplitReport {
   const count = (type: string): number => samples.filter(({ answerType }) => answerType === type).length
+  const otherScripts = samples.filter(({ text }) => isOtherScript(text)).length
   const licences = countBy(samples.flatMap(({ fields }) => (fields?.licence === undefined ? [] : [fields.licence])))
   return {
     split,
@@ -24,6 +28,7 @@ function splitReport(split: string, samples: readonly Sample[], known: ReadonlyS
     open: count('open'),
     closed: count('closed'),
     unseenAnswers: samples.filter(({ answers }) => answers && !answers.some((answer) => known.has(plain(answer)))).length,
+    ...(otherScripts > 0 && { otherScripts }),
     ...(Object.keys(licences).length > 0 && { licences }),
   }
 }

@@ -18,17 +18,19 @@ export function notesOf({ variant, splits, duplicates, leaks, leftOut }: Variant
   for (const { split, unseenAnswers, questions } of splits) {
     if (unseenAnswers > 0) notes.push(`the answers of ${unseenAnswers} of ${questions} ${split} questions never occur in train`)
   }
-  for (const { split, licences = {} } of splits) {
+  for (const { split, licences = {}, otherScripts = 0, questions } of splits) {
+    if (otherScripts > 0) notes.push(`${otherScripts} of ${questions} ${split} texts are not written in Latin letters`)
     const listed = Object.entries(licences).map(([licence, count]) => `${licence} ${count}`)
     if (listed.length > 0) notes.push(`licences of ${split}: ${listed.join(', ')}`)
   }
   return notes.map((note) => `${variant}: ${note}`)
 }
 
-export function notesOfImages({ referenced, missing, duplicates, unused }: ImagesReport): string[] {
+export function notesOfImages({ referenced, missing, blank, duplicates, unused }: ImagesReport): string[] {
   const notes = missing > 0 ? [`${missing} of ${referenced} images are missing`] : []
   const groups = duplicates.map((group) => `the same image under ${group.length} names: ${group.join(', ')}`)
   notes.push(...groups)
+  if (blank.length > 0) notes.push(`${plural(blank.length, 'image')} of a single value: ${blank.slice(0, 5).join(', ')}${blank.length > 5 ? ', ...' : ''}`)
   if (unused.length > 0)
     notes.push(`${plural(unused.length, 'image')} that nothing refers to: ${unused.slice(0, 5).join(', ')}${unused.length > 5 ? ', ...' : ''}`)
   return notes

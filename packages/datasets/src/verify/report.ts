@@ -40,6 +40,8 @@ export interface SplitReport {
   readonly closed: number
   /** Samples by licence, where the release states it for each. */
   readonly licences?: Readonly<Record<string, number>>
+  /** Texts most of whose letters are not Latin, where there are any. */
+  readonly otherScripts?: number
   /** Questions none of whose answers occurs in train (case ignored). */
   readonly unseenAnswers: number
 }
@@ -61,6 +63,8 @@ export interface ImagesReport {
   readonly decoded: number
   /** Files that are not there. */
   readonly missing: number
+  /** Images whose pixels all have one value. */
+  readonly blank: readonly string[]
   /** Groups of images with the same pixels. */
   readonly duplicates: readonly (readonly string[])[]
   /** Files that no question refers to. */
