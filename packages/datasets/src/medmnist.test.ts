@@ -1,6 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
+import { describeDataset } from '@unidiag/testing/contracts/dataset'
 import { describeShared } from '@unidiag/testing/shared'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
@@ -35,6 +36,8 @@ describeShared('medmnist', (shared) => {
     const sum = test.reduce((total, { image }) => total + ('pixels' in image ? image.pixels().data.reduce((a, b) => a + b, 0) : 0), 0)
     expect(sum).toBe(70355184)
   })
+
+  describeDataset('medmnist', () => medmnist({ dir }))
 
   it('verifies', async () => {
     const report = await verifyDataset('medmnist', dir)

@@ -108,8 +108,8 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
   'image-folder': {
     licence: OWN,
     source: OWN,
-    facts: ['Images without a text file are read with the name of their folder as text'],
-    read: async (dir) => [await readImageFolder('image-folder', dir, { text: '{folder}', answer: false, tags: {} })],
+    facts: ['Images without a text file are read with a text made of the name of their folder'],
+    read: async (dir) => [await readImageFolder('image-folder', dir, { text: 'image {folder}', answer: false, tags: {} })],
     anyVariant: false,
   },
   webdataset: {
