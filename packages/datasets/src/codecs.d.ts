@@ -1,4 +1,4 @@
-declare module '@cornerstonejs/codec-charls/decode' {
+declare module '@cornerstonejs/codec-charls/decodewasmjs' {
   interface JpegLSDecoder {
     getEncodedBuffer(length: number): Uint8Array
     getDecodedBuffer(): Uint8Array
@@ -13,7 +13,7 @@ declare module '@cornerstonejs/codec-charls/decode' {
   }): Promise<{ readonly JpegLSDecoder: new () => JpegLSDecoder }>
 }
 
-declare module '@cornerstonejs/codec-openjpeg/decode' {
+declare module '@cornerstonejs/codec-openjpeg/decodewasmjs' {
   interface J2KDecoder {
     getEncodedBuffer(length: number): Uint8Array
     getDecodedBuffer(): Uint8Array

@@ -28,43 +28,50 @@ interface HeapDecoder {
   delete(): void
 }
 
-function decodeOnHeap<D extends HeapDecoder>(decoder: D, bytes: Uint8Array): { info: FrameInfo; bytes: Uint8Array } {
-  decoder.getEncodedBuffer(bytes.length).set(bytes)
-  decoder.decode()
-  return { info: decoder.getFrameInfo(), bytes: decoder.getDecodedBuffer().slice() }
-}
-
-/** What goes wrong is thrown; the rest nobody asked for. */
-const silent = { print: () => {}, printErr: () => {} }
-
-// Loaded when the first image needs them: they are large.
-const charls = () => import('@cornerstonejs/codec-charls/decode').then((module) => module.default(silent))
-const openjpeg = () => import('@cornerstonejs/codec-openjpeg/decode').then((module) => module.default(silent))
-let charlsModule: ReturnType<typeof charls> | undefined
-let openjpegModule: ReturnType<typeof openjpeg> | undefined
-
-export async function decodeJpegLs(encoded: Uint8Array): Promise<Decoded> {
-  charlsModule ??= charls()
-  const { JpegLSDecoder } = await charlsModule
-  const decoder = new JpegLSDecoder()
+function decodeOnHeap<T>(decoder: HeapDecoder, encoded: Uint8Array, result: (info: FrameInfo, bytes: Uint8Array) => T): T {
   try {
-    const { info, bytes } = decodeOnHeap(decoder, encoded)
-    const planar = decoder.getInterleaveMode() === 0
-    return { bytes, bytesPerSample: info.bitsPerSample > 8 ? 2 : 1, planar, bits: info.bitsPerSample, signed: false, rgb: false }
+    decoder.getEncodedBuffer(encoded.length).set(encoded)
+    decoder.decode()
+    return result(decoder.getFrameInfo(), decoder.getDecodedBuffer().slice())
   } finally {
     decoder.delete()
   }
 }
 
-export async function decodeJpeg2000(encoded: Uint8Array): Promise<Decoded> {
-  openjpegModule ??= openjpeg()
-  const { J2KDecoder } = await openjpegModule
-  const decoder = new J2KDecoder()
+/** What goes wrong is thrown; the rest nobody asked for. A new object each time, as it becomes the module. */
+const silent = () => ({ print: () => {}, printErr: () => {} })
+
+// Loaded when the first image needs them: they are large.
+const loadCharls = () => import('@cornerstonejs/codec-charls/decodewasmjs').then((module) => module.default(silent()))
+const loadOpenjpeg = () => import('@cornerstonejs/codec-openjpeg/decodewasmjs').then((module) => module.default(silent()))
+let charls: ReturnType<typeof loadCharls> | undefined
+let openjpeg: ReturnType<typeof loadOpenjpeg> | undefined
+
+export async function decodeJpegLs(encoded: Uint8Array): Promise<Decoded> {
+  charls ??= loadCharls()
+  const { JpegLSDecoder } = await charls
   try {
-    const { info, bytes } = decodeOnHeap(decoder, encoded)
-    return { bytes, bytesPerSample: info.bitsPerSample > 8 ? 2 : 1, planar: false, bits: info.bitsPerSample, signed: info.isSigned, rgb: true }
-  } finally {
-    decoder.delete()
+    const decoder = new JpegLSDecoder()
+    return decodeOnHeap(decoder, encoded, ({ bitsPerSample: bits }, bytes) => {
+      return { bytes, bytesPerSample: bits > 8 ? 2 : 1, planar: decoder.getInterleaveMode() === 0, bits, signed: false, rgb: false }
+    })
+  } catch (cause) {
+    // What is left on its heap after a fault nobody knows (and what it throws is a number): the next image gets a new one.
+    charls = undefined
+    throw new Error('the JPEG-LS data are damaged', { cause })
+  }
+}
+
+export async function decodeJpeg2000(encoded: Uint8Array): Promise<Decoded> {
+  openjpeg ??= loadOpenjpeg()
+  const { J2KDecoder } = await openjpeg
+  try {
+    return decodeOnHeap(new J2KDecoder(), encoded, ({ bitsPerSample: bits, isSigned: signed }, bytes) => {
+      return { bytes, bytesPerSample: bits > 8 ? 2 : 1, planar: false, bits, signed, rgb: true }
+    })
+  } catch (cause) {
+    openjpeg = undefined
+    throw new Error('the JPEG 2000 data are damaged', { cause })
   }
 }
 

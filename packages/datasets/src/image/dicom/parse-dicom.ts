@@ -37,7 +37,8 @@ export function parseDicom(bytes: Uint8Array): Parsed {
     // The parser throws texts, and objects that hold one.
     const { exception, message } = error as { exception?: unknown; message?: string }
     const reason = String(message ?? exception ?? error)
-    throw new Error(/overrun|past the end|before reading/i.test(reason) ? 'the file ends too early' : reason, { cause: error })
+    if (/overrun|past the end|position/i.test(reason)) throw new Error('the file ends too early', { cause: error })
+    throw new Error('the file is damaged', { cause: error })
   }
 }
 

@@ -152,6 +152,14 @@ describeShared('DICOM images', (shared) => {
     }
   })
 
+  it.each(['MR_small_jpeg_ls_lossless', 'MR_small_jp2klossless'])('reads the next image after a damaged one: %s', async (name) => {
+    const bytes = await readFile(at(name))
+    const start = bytes.indexOf(Uint8Array.of(0xff, name.includes('_ls_') ? 0xd8 : 0x4f))
+    bytes.fill(0xff, start + 2, start + 40)
+    for (let i = 0; i < 3; i++) await expect(decodeBytes('a.dcm', async () => bytes)).rejects.toMatchObject({ message: expect.stringMatching(/damaged|early/) })
+    expect((await read(name)).data).toEqual((await read('MR_small')).data)
+  })
+
   it('refuses a transfer syntax without a decoder', async () => {
     const bytes = await readFile(at('MR_small_RLE'))
     bytes.write('1.2.840.10008.1.2.9', bytes.indexOf('1.2.840.10008.1.2.5'), 'latin1')

@@ -27,6 +27,8 @@ export function decodeRle(bytes: Uint8Array, pixels: number, samples: number, by
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const segments = bytes.length < 64 ? 0 : view.getUint32(0, true)
   if (segments !== samples * bytesPerSample) throw new Error(`expected ${samples * bytesPerSample} segments of run lengths, found ${segments}`)
+  // Two bytes stand for 128 at most: memory is taken only for what can be there.
+  if (bytes.length * 64 < pixels * segments) throw new Error('the pixel data end too early')
   const out = new Uint8Array(pixels * segments)
   for (let segment = 0; segment < segments; segment++) {
     const start = view.getUint32(4 + segment * 4, true)
