@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = new URL('../..', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'packed-install-'))
+// Without the folders that pnpm's launcher of vitest puts into NODE_PATH: they would lead back into this repository.
+const { NODE_PATH: _, ...env } = process.env
 const run = (command: string, args: readonly string[], cwd: string) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 
 describe('three packages, packed and installed alone', () => {
   beforeAll(() => {
