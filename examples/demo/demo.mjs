@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '@unidiag/cli/config'
 import { compose } from '@unidiag/core/compose'
+import { Dataset } from '@unidiag/core/contracts/dataset'
 import { jsonl } from '@unidiag/core/sinks/jsonl'
 import { lastValueFrom, tap } from 'rxjs'
+import sharp from 'sharp'
 
 const { values: options } = parseArgs({
   options: {
@@ -50,9 +52,8 @@ async function compare() {
   console.log(
     `\n${results.length} runs in ${seconds(performance.now() - started)}; their checkpoints, configs and events are in ${relative('.', config.out)}/<method>-<seed>/`,
   )
-  console.log(
-    `ask the model: npx unidiag predict --checkpoint ${relative('.', results.at(-1).out)} --image <png> --question "what organ is shown ?"  (it only knows phantoms)`,
-  )
+  const { out, example } = results.at(-1)
+  console.log(`ask the model: npx unidiag predict --checkpoint ${relative('.', out)} --image ${relative('.', example.file)} --question "${example.question}"`)
 }
 
 function inProcess(seed) {
@@ -81,13 +82,27 @@ async function train(method, seed) {
       steps.length = 0
     }
   }
+  let example
   try {
     await lastValueFrom(pipeline.run().pipe(tap(follow)))
+    example = await writeExample(pipeline, score.protocol, out)
   } finally {
     await pipeline.close()
   }
   say(`test         ${accuracy(score.metrics.overall)} of ${score.protocol.samples} questions`)
-  return { method, seed, score, out }
+  return { method, seed, score, out, example }
+}
+
+/** The first phantom of the test split as a file, to ask about. */
+async function writeExample(pipeline, { dataset, split }, out) {
+  const { image, text } = pipeline
+    .getAll(Dataset)
+    .find(({ name }) => name === dataset)
+    .samples(split)[0]
+  const { data, width, height, channels } = image.pixels()
+  const file = join(out, 'phantom.png')
+  await sharp(data, { raw: { width, height, channels } }).toFile(file)
+  return { file, question: text }
 }
 
 /** Means over the first and the last tenth of the steps, of the total and of each part. */
