@@ -120,10 +120,13 @@ napi_value schema(napi_env env, State& s, const napi_value* v, size_t) {
 napi_value call(napi_env env, State& s, const napi_value* v, size_t count) {
   const size_t id = static_cast<size_t>(toNumber(env, v[0]));
   if (id >= s.operators.size()) throw Fault("TORCH_ARGUMENT", "no such operator");
-  const Operator& op = s.operators[id];
+  Operator& op = s.operators[id];
   try {
     fillStack(env, s, op, v + 1, count - 1);
+    const auto began = std::chrono::steady_clock::now();
     op.handle.callBoxed(s.stack);
+    op.spent += std::chrono::steady_clock::now() - began;
+    ++op.calls;
   } catch (const Fault& e) {
     s.stack.clear();
     throw Fault(e.code, describeCall(env, s, op, v + 1, count - 1) + ": " + e.what());
@@ -245,6 +248,22 @@ napi_value memory(napi_env env, State& s, const napi_value*, size_t) {
   return result;
 }
 
+// profile() -> [name, calls, seconds inside libtorch, ...] since the process began.
+napi_value profile(napi_env env, State& s, const napi_value*, size_t) {
+  napi_value result, item;
+  napi_create_array(env, &result);
+  uint32_t at = 0;
+  for (const Operator& op : s.operators) {
+    napi_create_string_utf8(env, op.name.c_str(), NAPI_AUTO_LENGTH, &item);
+    napi_set_element(env, result, at++, item);
+    for (const double number : {static_cast<double>(op.calls), std::chrono::duration<double>(op.spent).count()}) {
+      napi_create_double(env, number, &item);
+      napi_set_element(env, result, at++, item);
+    }
+  }
+  return result;
+}
+
 napi_value threads(napi_env env, State&, const napi_value* v, size_t count) {
   if (count) at::set_num_threads(static_cast<int>(toInteger(env, v[0])));
   napi_value result;
@@ -284,7 +303,7 @@ NAPI_MODULE_INIT() {
       {"operator", guarded<findOperator>}, {"schema", guarded<schema>}, {"call", guarded<call>},       {"release", guarded<release>},
       {"shape", guarded<shape>},           {"sole", guarded<sole>},     {"upload", guarded<upload>},   {"download", guarded<download>},
       {"share", guarded<share>},           {"memory", guarded<memory>}, {"threads", guarded<threads>}, {"seed", guarded<seed>},
-      {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},
+      {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},   {"profile", guarded<profile>},
   };
   for (const auto& entry : entries) {
     napi_value function;

@@ -5,6 +5,12 @@ import { BOOL, COMPLEX64, codeOf, FLOAT32, INT32 } from './dtypes.js'
 import { StringData } from './string-data.js'
 import { TorchData } from './torch-data.js'
 
+export interface OperatorProfile {
+  readonly name: string
+  readonly calls: number
+  readonly seconds: number
+}
+
 type Values = Float32Array | Int32Array | Uint8Array
 
 const constructors: Readonly<Record<number, typeof Float32Array | typeof Int32Array | typeof Uint8Array>> = {
@@ -127,6 +133,19 @@ export class TorchBackend extends KernelBackend {
 
   override memory(): { unreliable: boolean; numBytesInTorch: number } {
     return { unreliable: false, numBytesInTorch: theAddon().memory().bytes }
+  }
+
+  /**
+   * Calls of each operator in this process so far, and the seconds they spent inside libtorch. On CUDA that is the time to queue the work.
+   * What a step takes beyond this is JavaScript, tfjs and the bridge.
+   */
+  operatorProfile(): OperatorProfile[] {
+    const flat = theAddon().profile()
+    return Array.from({ length: flat.length / 3 }, (_, i) => ({
+      name: flat[3 * i] as string,
+      calls: flat[3 * i + 1] as number,
+      seconds: flat[3 * i + 2] as number,
+    }))
   }
 
   override async time(f: () => void): Promise<{ kernelMs: number }> {
