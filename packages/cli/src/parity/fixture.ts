@@ -4,6 +4,7 @@ import { UniDiagError } from '@unidiag/core/errors'
 import { readSafetensors, type StoredTensor } from '@unidiag/core/io/safetensors'
 import { z } from 'zod'
 import { downstreamSchema, m3aeSchema, pretrainSchema, retrievalSchema, tdCalibSchema } from './fixture-schemas.js'
+import { type HubFixture, readHubFixture } from './hub-fixture.js'
 
 /** A stored tensor; 64-bit numbers are narrowed. */
 export interface FixtureTensor {
@@ -38,19 +39,14 @@ type Json = { readonly [K in keyof typeof jsonFiles]: z.output<(typeof jsonFiles
 /** A folder of reference numbers, in memory. */
 export interface Fixture extends Json, Readonly<Record<keyof typeof tensorFiles, FixtureTensors>> {
   readonly dir: string
+  /** Undefined when the folder has no such part. */
+  readonly hub: HubFixture | undefined
 }
 
 /** @throws UniDiagError DATA_MISSING, DATA_MALFORMED, CHECKPOINT_INVALID, each naming the file */
 export async function readFixture(dir: string): Promise<Fixture> {
   const names = [...Object.values(jsonFiles).map(({ file }) => file), ...Object.values(tensorFiles).map((name) => `${name}.safetensors`)]
-  const there = await Promise.all(
-    names.map((name) =>
-      access(join(dir, name)).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
+  const there = await Promise.all(names.map((name) => isThere(join(dir, name))))
   const missing = names.filter((_, i) => !there[i])
   if (missing.length > 0)
     throw new UniDiagError('DATA_MISSING', `${dir} is no folder of reference numbers: it lacks ${missing.join(', ')}`, {
@@ -60,7 +56,12 @@ export async function readFixture(dir: string): Promise<Fixture> {
     Object.entries(jsonFiles).map(async ([key, { file, schema }]) => [key, await readJson<z.ZodType>(join(dir, file), schema)] as const),
   )
   const tensors = await Promise.all(Object.entries(tensorFiles).map(async ([key, name]) => [key, await readTensors(join(dir, `${name}.safetensors`))] as const))
-  return { dir, ...(Object.fromEntries(json) as unknown as Json), ...(Object.fromEntries(tensors) as Record<keyof typeof tensorFiles, FixtureTensors>) }
+  return {
+    dir,
+    hub: await readHubFixture(dir),
+    ...(Object.fromEntries(json) as unknown as Json),
+    ...(Object.fromEntries(tensors) as Record<keyof typeof tensorFiles, FixtureTensors>),
+  }
 }
 
 /** A tensor that a group needs as an input. @throws UniDiagError DATA_MALFORMED */
@@ -70,7 +71,14 @@ export function input(fixture: Fixture, file: keyof typeof tensorFiles, name: st
   throw new UniDiagError('DATA_MALFORMED', `${join(fixture.dir, `${tensorFiles[file]}.safetensors`)} has no tensor ${name}`)
 }
 
-async function readJson<T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>> {
+export const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
+
+/** @throws UniDiagError DATA_MALFORMED naming the file and the place */
+export async function readJson<T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>> {
   try {
     return schema.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (error) {
@@ -79,7 +87,8 @@ async function readJson<T extends z.ZodType>(file: string, schema: T): Promise<z
   }
 }
 
-async function readTensors(file: string): Promise<FixtureTensors> {
+/** @throws UniDiagError CHECKPOINT_INVALID naming the file */
+export async function readTensors(file: string): Promise<FixtureTensors> {
   const { tensors } = await readSafetensors(file)
   return new Map(Array.from(tensors, ([name, { shape, data }]): [string, FixtureTensor] => [name, { shape, data: narrow(data) }]))
 }

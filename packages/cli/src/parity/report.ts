@@ -46,6 +46,8 @@ export const tolerances = {
   teacher: parameters,
   /** Closed formulas: learning rates and fixed tables. */
   formula: { relative: 1e-6, floor: 1e-3 },
+  /** Grey levels from 0 to 1: less than two of 255. */
+  pixels: { relative: 2 / 255, floor: 1 },
   /** Lists of names and counts: equal or not. */
   exact: { relative: 0, floor: 1 },
 } as const satisfies Record<string, Tolerance>
