@@ -1,7 +1,7 @@
-import { clone, keep, type Tensor, tensor } from '@tensorflow/tfjs-core'
+import { clone, keep, type Tensor } from '@tensorflow/tfjs-core'
 import { Teacher } from '@unidiag/core/contracts/teacher'
 import { noGrad } from '@unidiag/core/nn/no-grad'
-import { type Parameter, ParameterStore, type Parameters } from '@unidiag/core/nn/parameter'
+import { drawValue, type Parameter, ParameterStore, type Parameters } from '@unidiag/core/nn/parameter'
 import { emaAll } from '@unidiag/core/ops/ema'
 import { definePlugin } from '@unidiag/core/plugin'
 import { type Random, RandomSource } from '@unidiag/core/random'
@@ -94,8 +94,6 @@ class EmaTeacher implements Teacher {
   }
 
   #initial({ name, shape, value, init }: Parameter): Tensor {
-    if (this.#options.initFrom === 'copy' || isPretrained(name)) return clone(value)
-    const size = shape.reduce((a, b) => a * b, 1)
-    return tensor(init(this.#random.rng('teacher-init', name), size), shape as number[], 'float32')
+    return this.#options.initFrom === 'copy' || isPretrained(name) ? clone(value) : drawValue(shape, init, this.#random.rng('teacher-init', name))
   }
 }

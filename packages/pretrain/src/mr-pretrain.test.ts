@@ -1,11 +1,15 @@
 import { compose } from '@unidiag/core/compose'
+import { Dataset } from '@unidiag/core/contracts/dataset'
 import { Teacher } from '@unidiag/core/contracts/teacher'
 import type { RunEvent, StepEvent } from '@unidiag/core/events'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
+import { definePlugin } from '@unidiag/core/plugin'
 import { useBackend } from '@unidiag/testing/backends'
+import { tinyDataset } from '@unidiag/testing/tiny-data'
 import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
 import { lastValueFrom, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { emaTeacher } from './ema-teacher.js'
 import { feaMim } from './fea-mim.js'
 import { feaMlm } from './fea-mlm.js'
@@ -76,6 +80,16 @@ describe('mrPretrain', () => {
     }
     expect(await losses(1)).toEqual(await losses(1))
     expect(await losses(1)).not.toEqual(await losses(2))
+  })
+
+  it('trains on several data sets together', async () => {
+    const more = definePlugin({ name: 'more', provides: Dataset, options: z.strictObject({}), setup: () => tinyDataset({ train: 6 }, 'more') })
+    const pipeline = await compose({
+      plugins: [...tinyPlugins(), more(), textMask({ mode: 'token' }), mlm({ image: 'full' }), mrPretrain({ dataset: ['tiny', 'more'], objectives: ['mlm'] })],
+    })
+    const events: RunEvent[] = await lastValueFrom(pipeline.run().pipe(toArray()))
+    expect(events.find(({ type }) => type === 'stage-start')).toMatchObject({ samples: 12 + 6 })
+    await pipeline.close()
   })
 
   it('names the objective that is missing', async () => {

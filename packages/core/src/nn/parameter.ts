@@ -1,5 +1,6 @@
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core'
 import { UniDiagError } from '../errors.js'
+import { native } from '../ops/fused.js'
 import type { Random, Rng } from '../random.js'
 import { token } from '../token.js'
 import { type Layout, toFile, toMemory } from './layout.js'
@@ -24,6 +25,12 @@ export const fixed =
   (values: Float32Array): Init =>
   () =>
     values
+
+/** A new value of a parameter. Drawing it takes a while in large models, which a backend that computes no values is spared. */
+export function drawValue(shape: readonly number[], init: Init, rng: Rng): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1)
+  return native('UniDiagParameter', {}, { shape: shape as number[] })?.[0] ?? tensor(init(rng, size), shape as number[], 'float32')
+}
 
 export interface FileTensor {
   readonly shape: readonly number[]
@@ -91,8 +98,7 @@ export class Parameters {
   /** Makes a parameter; its values depend on the seed and the name only, not on the order of creation. */
   create(name: string, shape: readonly number[], init: Init, options: ParameterOptions = {}): Parameter {
     if (this.#byName.has(name)) throw new UniDiagError('PLUGIN_DUPLICATE', `two parts of the model own a parameter called ${name}`)
-    const size = shape.reduce((a, b) => a * b, 1)
-    const parameter = new Parameter(name, tensor(init(this.#random.rng('init', name), size), shape as number[], 'float32'), init, options)
+    const parameter = new Parameter(name, drawValue(shape, init, this.#random.rng('init', name)), init, options)
     this.#byName.set(name, parameter)
     return parameter
   }

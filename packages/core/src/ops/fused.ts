@@ -28,6 +28,7 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagCrossEntropyGrad | dy [], probabilities, labels | | dLogits |
  * | UniDiagKeepMask | | shape, key0, key1, threshold, scale (see `keepMask`) | [...shape] |
  * | UniDiagNormals | | shape, key0, key1 (see `normals`) | [...shape] |
+ * | UniDiagParameter | | shape | [...shape], for backends that compute no values (see `drawValue`) |
  * | UniDiagDeviation | x | | unbiased standard deviation [] |
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |

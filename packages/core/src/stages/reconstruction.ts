@@ -33,6 +33,8 @@ export const reconstructionNeeds = {
 export const reconstructionOptions = (objectives: readonly string[]) =>
   z.strictObject({
     ...trainingOptions,
+    /** Name of the data set, or of several that are trained on together; may be left out when the pipeline has one. */
+    dataset: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
     objectives: z
       .array(z.string())
       .min(1)
@@ -54,7 +56,7 @@ export type ReconstructionOptions = z.output<ReturnType<typeof reconstructionOpt
 export function reconstructionStage(name: string, needs: Resolved<typeof reconstructionNeeds>, options: ReconstructionOptions): Stage {
   const { tokenizer, images, teacher, maskers, transforms, datasets } = needs
   const terms = weightedObjectives(name, needs.objectives, options)
-  const samples = trainingSamples(name, chooseDataset(name, datasets, options.dataset), options)
+  const samples = [options.dataset].flat().flatMap((dataset) => trainingSamples(name, chooseDataset(name, datasets, dataset), options))
   const { epochs, steps, batchSize, augment, ahead, checkpointEvery, optimizer, maxLength } = options
   return {
     name,

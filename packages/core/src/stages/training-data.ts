@@ -3,7 +3,6 @@ import { UniDiagError } from '../errors.js'
 
 /** Which samples a stage trains on. */
 export interface TrainingSplit {
-  readonly dataset?: string | undefined
   readonly split: string
   readonly allowSplit: boolean
 }
