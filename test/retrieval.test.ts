@@ -100,7 +100,7 @@ describe('retrieval', () => {
     const read = (name: string) => [...parameters.get(name).value.dataSync()]
     const matching = read('itm_head.fc.weight')
     const encode = vi.spyOn(pipeline.get(ImageEncoder), 'encode')
-    pipeline.get(Task).begin?.()
+    pipeline.get(Task).begin?.({ trained: false })
     expect(read('irtr_head.weight')).toEqual(matching.filter((_, i) => i % 2 === 1))
 
     const events = await lastValueFrom(pipeline.run().pipe(toArray()))

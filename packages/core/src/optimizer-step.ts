@@ -32,6 +32,7 @@ export class OptimizerStep {
   readonly #parameters: readonly Parameter[]
   readonly #transforms: TrainOptions['transforms']
   readonly #factor: (step: number) => number
+  readonly #steps: number
   readonly #window = new GradientWindow()
   #samples = 0
 
@@ -42,6 +43,7 @@ export class OptimizerStep {
     this.#parameters = context.parameters.trainable()
     this.#transforms = o.transforms.filter((transform) => transform.stages?.includes(o.stage) ?? true)
     this.optimizer = new AdamW(parameterGroups(this.#parameters, o.optimizer), o.optimizer)
+    this.#steps = steps
     this.#factor = schedule({ ...o.optimizer, kind: o.optimizer.schedule, steps })
   }
 
@@ -73,7 +75,7 @@ export class OptimizerStep {
     tidy(() => {
       const gradients = this.#window.gradients()
       const rng = (stream: string) => this.#context.random.rng(stream, stage, step)
-      for (const transform of this.#transforms) Object.assign(coefficients, transform.apply(gradients, { rng }))
+      for (const transform of this.#transforms) Object.assign(coefficients, transform.apply(gradients, { rng, progress: step / this.#steps }))
       gradientNorm = optimizer.clipNorm === undefined ? globalNorm(gradients.values()) : clipByGlobalNorm(gradients, optimizer.clipNorm)
       if (!Number.isFinite(gradientNorm)) throw new UniDiagError('GRADIENT_NONFINITE', `${stage}: the gradient of step ${step + 1} is not finite`)
       this.optimizer.step(gradients, factor)

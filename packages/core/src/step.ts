@@ -107,6 +107,11 @@ export class Step {
     })
   }
 
+  /** The same micro-batch without dropout, its passes apart from those of this step: what encoders that are not trained make of it. */
+  inference(): Step {
+    return new Step({ ...this.#options, training: false })
+  }
+
   /** tanh-pooled features of a student's pass. */
   pooled(view: View, pooling: Pooling): Pooled {
     const key = `${viewKey(view)}/${pooling}`

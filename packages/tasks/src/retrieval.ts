@@ -56,8 +56,9 @@ export const retrieval = definePlugin({
       state: {},
       view: { image: 'full', text: 'full', textKey: rankedTexts },
       label: (index) => (index === 0 ? 'true text' : `other text ${index}`),
-      begin() {
+      begin({ trained }) {
         const { weight, bias } = frozenMatchingHead(parameters)
+        if (trained) return
         head.weight.assign(tidy(() => slice(weight.value, [0, 1], [-1, 1])))
         head.bias!.assign(tidy(() => slice(bias.value, [1], [1])))
       },

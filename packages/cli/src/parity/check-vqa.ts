@@ -78,7 +78,7 @@ async function changed(names: readonly string[], contributions: { text: number; 
     transform.observe?.({ lastPooled: { text: scalar(contributions.text), image: scalar(contributions.image) } } as unknown as Step)
     const gradients: Gradients = new Map(names.map((name) => [name, scalar(1)]))
     const before = new Map(gradients)
-    transform.apply(gradients, { rng: (stream) => new Random(0).rng(stream) })
+    transform.apply(gradients, { rng: (stream) => new Random(0).rng(stream), progress: 0 })
     out.push(...names.filter((name) => gradients.get(name) !== before.get(name)))
   })
   return out

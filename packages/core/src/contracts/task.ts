@@ -58,9 +58,10 @@ export interface Task extends BatchPart {
   /** What the model reads for the loss, when that is not each sample's own pair: retrieval holds several texts against an image. */
   readonly view?: View
   /**
-   * Called by a stage when it starts, before it restores a checkpoint of its own: freezes parameters, or copies those that start from others.
+   * Called by a stage when it starts: freezes parameters, or copies those that start from others.
+   * @param o.trained the head has been trained already, by an earlier stage or before the run was resumed, and must keep its values
    */
-  begin?(): void
+  begin?(o: { readonly trained: boolean }): void
   /** `[B, outputs]` logits of pooled features. */
   logits(pooled: Pooled, step: Step): Tensor2D
   loss(logits: Tensor2D, step: Step): Scalar

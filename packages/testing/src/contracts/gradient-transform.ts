@@ -29,7 +29,7 @@ export function describeGradientTransform(name: string, make: () => Plugin<Gradi
             ['language_encoder.bias', tensor([0.5, 0])],
             ['vqa_head.weight', tensor([[1e-8]])],
           ])
-          const numbers = transform.apply(gradients, { rng: (stream) => new Random(seed).rng(stream) })
+          const numbers = transform.apply(gradients, { rng: (stream) => new Random(seed).rng(stream), progress: 0 })
           result = { numbers, gradients: [...gradients].map(([name, g]) => [name, g.shape, [...g.dataSync()]]) }
         })
         expect(memory().numTensors).toBe(before)
