@@ -31,7 +31,7 @@ async function unidiag(...args: string[]): Promise<number> {
 }
 
 describe('unidiag', () => {
-  it.each(['', 'run', 'eval', 'predict', 'parity', 'data', 'data verify', 'doctor', 'bench', 'bench step'])(
+  it.each(['', 'run', 'ablate', 'eval', 'predict', 'parity', 'data', 'data verify', 'doctor', 'bench', 'bench step'])(
     '%s --help shows examples and exit codes',
     async (command) => {
       expect(await unidiag(...command.split(' ').filter(Boolean), '--help')).toBe(0)
@@ -46,7 +46,7 @@ describe('unidiag', () => {
     [['run', 'x.yaml', '--resum'], /unknown option '--resum'\n\(Did you mean --resume\?\)/],
     [['run'], /missing required argument 'config'/],
     [['predict', '--image', 'x'], /required option '--checkpoint <path>' not specified/],
-    [['run', 'x.yaml', '--backend', 'wsam'], /Allowed choices are auto, torch-gpu, tensorflow-gpu, torch, tensorflow, wasm, cpu/],
+    [['run', 'x.yaml', '--backend', 'wsam'], /Allowed choices are auto, torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu, wasm, cpu/],
     [['bench', 'step', '--steps', '0'], /Expected a whole number from 1/],
     [['run', 'none.yaml'], /^error CONFIG_UNREADABLE: .*none\.yaml.*\nfix: /],
     [['eval', 'none'], /^error CHECKPOINT_INVALID: .*none\nfix: /],

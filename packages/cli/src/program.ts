@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { ablateCommand } from './commands/ablate.js'
 import { benchCommand } from './commands/bench.js'
 import { compareCommand } from './commands/compare.js'
 import { dataCommand } from './commands/data.js'
@@ -32,6 +33,7 @@ ${exitCodesHelp}`,
     runCommand(),
     evalCommand(),
     compareCommand(),
+    ablateCommand(),
     predictCommand(),
     parityCommand(),
     dataCommand(),
