@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Tokenizer } from '@unidiag/core/contracts/tokenizer'
-import { UniDiagError } from '@unidiag/core/errors'
 import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
+import { giveOne, hasOneOf, readTokenizerFile, tokenizerFileOptions } from './tokenizer-file.js'
 import { tokenizerFromJson } from './tokenizer-json.js'
 
 /**
@@ -13,27 +12,10 @@ import { tokenizerFromJson } from './tokenizer-json.js'
 export const robertaBpe = definePlugin({
   name: '@unidiag/encoders/roberta-bpe',
   provides: Tokenizer,
-  options: z
-    .strictObject({
-      /** A `tokenizer.json`. */
-      file: z.string().min(1).optional(),
-      /** A folder that holds one. */
-      dir: z.string().min(1).optional(),
-    })
-    .refine((options) => (options.file === undefined) !== (options.dir === undefined), 'give either `file` or `dir`'),
+  options: z.strictObject(tokenizerFileOptions).refine(hasOneOf, giveOne),
   async setup({ options }) {
     const file = options.file ?? join(options.dir as string, 'tokenizer.json')
-    return tokenizerFromJson(await read(file), file)
+    const fix = 'Point `file` at a tokenizer.json of a RoBERTa model, or `dir` at the folder that holds it; or train one with @unidiag/encoders/trained-bpe.'
+    return tokenizerFromJson(await readTokenizerFile(file, fix), file)
   },
 })
-
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new UniDiagError('DATA_MISSING', `no tokenizer at ${file}: ${(cause as Error).message}`, {
-      cause,
-      fix: 'Point `file` at a tokenizer.json of a RoBERTa model, or `dir` at the folder that holds it; or train one with @unidiag/encoders/trained-bpe.',
-    })
-  }
-}

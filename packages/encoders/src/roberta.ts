@@ -4,10 +4,13 @@ import { UniDiagError } from '@unidiag/core/errors'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import { definePlugin } from '@unidiag/core/plugin'
 import { optional } from '@unidiag/core/token'
-import { z } from 'zod'
-import { PAD, RobertaEncoder } from './roberta-encoder.js'
+import { textOptions, vocabularySize } from './text-options.js'
+import { TextTransformer } from './text-transformer.js'
 
 const name = '@unidiag/encoders/roberta'
+
+/** `<pad>` in every RoBERTa vocabulary; positions count from it. */
+const PAD = 1
 
 /**
  * RoBERTa without its pooler (reference: roberta-base of transformers). Defaults: roberta-base.
@@ -17,40 +20,14 @@ export const roberta = definePlugin({
   name,
   provides: TextEncoder,
   needs: { parameters: ParameterStore, tokenizer: optional(Tokenizer) },
-  options: z
-    .strictObject({
-      /** Rows of the word table; the tokenizer's vocabulary when left out. */
-      vocabSize: z.int().positive().optional(),
-      width: z.int().positive().default(768),
-      layers: z.int().positive().default(12),
-      heads: z.int().positive().default(12),
-      /** Hidden width of the feed-forward part. */
-      ffn: z.int().positive().default(3072),
-      /** Rows of the position table; the first two belong to padding. */
-      maxPositions: z.int().positive().default(514),
-      /** Tokens a text, specials included: 64 in pre-training, 32 for VQA (reference: roberta-base of transformers). */
-      maxLength: z.int().positive().default(64),
-      dropout: z.number().min(0).lt(1).default(0.1),
-      eps: z.number().positive().default(1e-5),
-      /** Standard deviation of new weights. */
-      initStd: z.number().positive().default(0.02),
-    })
-    .refine(({ width, heads }) => width % heads === 0, { path: ['heads'], message: 'has to divide `width`' })
-    .refine(({ maxLength, maxPositions }) => maxLength + PAD + 1 <= maxPositions, { path: ['maxLength'], message: 'may be `maxPositions` - 2 at most' }),
+  // The first two positions belong to padding.
+  options: textOptions({ maxPositions: 514, eps: 1e-5, before: PAD + 1 }),
   setup({ needs: { parameters, tokenizer }, options }) {
-    const vocabSize = options.vocabSize ?? tokenizer?.vocabSize
-    if (vocabSize === undefined)
-      throw new UniDiagError('OPTION_INVALID', `${name}: \`vocabSize\` is not given, and the pipeline has no tokenizer to take it from`, {
-        fix: 'Add a tokenizer plugin, or set roberta.vocabSize.',
-      })
-    if (tokenizer && tokenizer.vocabSize > vocabSize)
-      throw new UniDiagError('TENSOR_SHAPE', `${name} has a word table of ${vocabSize} rows, but the tokenizer makes ${tokenizer.vocabSize} different ids`, {
-        fix: `Leave roberta.vocabSize out, or set it to ${tokenizer.vocabSize}.`,
-      })
+    const vocabSize = vocabularySize(name, options.vocabSize, tokenizer)
     if (tokenizer && tokenizer.special.pad !== PAD)
       throw new UniDiagError('OPTION_INVALID', `${name} counts positions from padding id ${PAD}, but the tokenizer pads with ${tokenizer.special.pad}`, {
         fix: 'Use a tokenizer with the RoBERTa template.',
       })
-    return new RobertaEncoder(parameters, { ...options, vocabSize, name })
+    return new TextTransformer(parameters, { ...options, vocabSize, name, pad: PAD, positions: 'after-pad', tokenTypes: 1 })
   },
 })

@@ -3,7 +3,8 @@ import { token } from '../token.js'
 /** Text to ids, padded to a fixed length. */
 export interface Tokenizer {
   readonly vocabSize: number
-  readonly special: { readonly bos: number; readonly pad: number; readonly eos: number; readonly unk: number; readonly mask: number }
+  /** `eos` ends a text; some vocabularies have no such token. */
+  readonly special: { readonly bos: number; readonly pad: number; readonly eos?: number; readonly unk: number; readonly mask: number }
   /** Ids with the special tokens of the template, neither padded nor cut. */
   encode(text: string): number[]
   /** For each id of `encode(text)`, the index of the word it belongs to, or -1 for special tokens. */

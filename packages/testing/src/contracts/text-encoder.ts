@@ -29,7 +29,7 @@ export function describeTextEncoder(
     const training = () => new Forward({ training: true, rng: (call) => new Random(1).rng(call) })
     /** Two texts of 6 places; the last two of the first are padding. */
     const texts = (pipeline: Pipeline) => {
-      const { bos, pad, eos } = pipeline.get(Tokenizer).special
+      const { bos, pad, eos = 4 } = pipeline.get(Tokenizer).special
       const ids = [bos, 5, 6, eos, pad, pad, bos, 7, 8, 9, 5, eos]
       return { ids: tensor(ids, [2, 6], 'int32') as Tensor2D, mask: tensor([1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1], [2, 6]) as Tensor2D }
     }
