@@ -23,6 +23,7 @@ import { describeTask } from '@unidiag/testing/contracts/task'
 import { describeTextEncoder } from '@unidiag/testing/contracts/text-encoder'
 import { describeTokenizer } from '@unidiag/testing/contracts/tokenizer'
 import { gmCoord } from '@unidiag/tuning/gm-coord'
+import { ogmGe } from '@unidiag/tuning/ogm-ge'
 
 // Every plugin of ours goes through the suite that its kind has for plugin authors.
 
@@ -52,3 +53,4 @@ describeTask('vqa', () => vqa())
 describeTask('classification', () => classification({ column: 'answer' }))
 describeTask('retrieval', () => retrieval({ negatives: 3 }))
 describeGradientTransform('gmCoord', () => gmCoord(), { with: () => [vqa()] })
+describeGradientTransform('ogmGe', () => ogmGe(), { with: () => [vqa()] })

@@ -13,7 +13,7 @@ import { VisionLanguageModel } from '@unidiag/core/model'
 import { Forward } from '@unidiag/core/nn/forward'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import type { Pipeline } from '@unidiag/core/pipeline'
-import { definePlugin } from '@unidiag/core/plugin'
+import { type AnyPlugin, definePlugin } from '@unidiag/core/plugin'
 import { Random } from '@unidiag/core/random'
 import { itm } from '@unidiag/pretrain/itm'
 import { retrieval } from '@unidiag/tasks/retrieval'
@@ -22,7 +22,8 @@ import { tinyDataset, tinyTokenizer } from '@unidiag/testing/tiny-data'
 import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
 import { fineTune } from '@unidiag/tuning/fine-tune'
 import { gmCoord } from '@unidiag/tuning/gm-coord'
-import { lastValueFrom, toArray } from 'rxjs'
+import { linearProbe } from '@unidiag/tuning/linear-probe'
+import { lastValueFrom, takeWhile, tap, toArray } from 'rxjs'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 
@@ -112,6 +113,33 @@ describe('retrieval', () => {
     expect(scores.map(({ primary, protocol }) => [primary, protocol.split])).toEqual([...Array(3).fill(['negativeLoss', 'val']), ['mean@1', 'test']])
     expect(events.find((event) => event.type === 'step')?.coefficients).toHaveProperty('rhoText')
     await pipeline.close()
+  })
+
+  it('keeps a head that is trained: after a stop, and after a linear probe', async () => {
+    const run = async (out: string, stages: AnyPlugin[], { stopAt, resume = false }: { stopAt?: number; resume?: boolean } = {}) => {
+      const pipeline = await compose({ seed: 1, out, plugins: [...plugins(), itm(), ...stages] })
+      const head = () => [...pipeline.get(ParameterStore).get('irtr_head.weight').value.dataSync()]
+      const [starts, ends]: Record<string, number[]>[] = [{}, {}]
+      const events = pipeline.run({ resume }).pipe(
+        takeWhile((event) => !(event.type === 'step' && event.step === stopAt), true),
+        tap((event) => {
+          if (event.type === 'stage-start') starts[event.stage] = head()
+          if (event.type === 'stage-end') ends[event.stage] = head()
+        }),
+      )
+      await lastValueFrom(events)
+      await pipeline.close()
+      return { starts, ends }
+    }
+    const short = { epochs: 2, batchSize: 4, validationSplit: null, testSplit: null }
+    const tuning = () => fineTune({ ...short, optimizer: { learningRate: 1e-3 } })
+    const [whole, stopped] = [await run(await folder(), [tuning()]), await folder()]
+    await run(stopped, [tuning()], { stopAt: 4 })
+    expect((await run(stopped, [tuning()], { resume: true })).ends).toEqual(whole.ends)
+
+    const { ends, starts } = await run(await folder(), [linearProbe(short), tuning()])
+    expect(ends['linear-probe']).not.toEqual(starts['linear-probe'])
+    expect(starts['fine-tune']).toEqual(ends['linear-probe'])
   })
 
   it('scores every pair as if it were alone, encodes each image and text once, and leaves no tensor behind', async () => {

@@ -7,7 +7,7 @@ export const knownEntries: readonly string[] = [
   ...['random-patch', 'text-mask', 'mim-decoder', 'mim', 'mlm', 'fea-mim', 'fea-mlm', 'itm', 'ema-teacher', 'mr-pretrain'].map(
     (name) => `@unidiag/pretrain/${name}`,
   ),
-  ...['td-calib', 'fine-tune', 'gm-coord'].map((name) => `@unidiag/tuning/${name}`),
+  ...['td-calib', 'fine-tune', 'linear-probe', 'gm-coord', 'ogm-ge'].map((name) => `@unidiag/tuning/${name}`),
   ...['vqa', 'classification', 'retrieval'].map((name) => `@unidiag/tasks/${name}`),
   '@unidiag/weights/init',
   ...[
@@ -22,6 +22,7 @@ export const knownEntries: readonly string[] = [
     'table',
     'image-folder',
     'webdataset',
+    'prepared',
     'synthetic',
     'images',
   ].map((name) => `@unidiag/datasets/${name}`),

@@ -35,7 +35,7 @@ describe('gmCoord', () => {
     }
     return tidy(() => {
       const gradients: Gradients = new Map(names.map((name) => [name, tensor([1, 2, 4])]))
-      const coefficients = transform.apply(gradients, { rng: (stream) => new Random(1).rng(stream) })
+      const coefficients = transform.apply(gradients, { rng: (stream) => new Random(1).rng(stream), progress: 0 })
       return { coefficients, gradients: Object.fromEntries([...gradients].map(([name, gradient]) => [name, [...gradient.dataSync()]])) } as never
     }) as unknown as { coefficients: Record<string, number>; gradients: Record<string, number[]> }
   }

@@ -54,7 +54,7 @@ function modulate(transform: GradientTransform, { gradients }: Computed): Pick<T
   tidy(() => {
     // Modulation multiplies whole tensors, so that their layout does not matter.
     const tensors: Gradients = new Map(Array.from(gradients, ([name, values]) => [name, tensor(values)]))
-    coefficients = transform.apply(tensors, { rng: (stream) => random.rng(stream) })
+    coefficients = transform.apply(tensors, { rng: (stream) => random.rng(stream), progress: 0 })
     for (const [name, value] of tensors) modulated.set(name, Float32Array.from(value.dataSync()))
   })
   return { coefficients, modulated }

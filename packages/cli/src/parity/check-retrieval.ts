@@ -9,7 +9,7 @@ import { type ParityGroup, tolerances } from './report.js'
 /** Retrieval with GM-Coord as released: ranking one true text above wrong ones, and recall of a score matrix. */
 export function checkRetrieval(fixture: Fixture): Promise<ParityGroup[]> {
   return withTask(fixture, 'irtr', async (model) => {
-    model.task.begin?.()
+    model.task.begin?.({ trained: false })
     const start = new Comparison('retrieval: head before training', tolerances.parameters)
     for (const part of ['irtr_head.weight', 'irtr_head.bias'])
       start.tensor(part, inFileLayout(model.parameters, part, model.parameters.get(part).value), input(fixture, 'downstreamIo', `weight.${part}`).data)
