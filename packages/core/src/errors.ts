@@ -40,6 +40,10 @@ export const errorCodes = {
     cause: 'A file of a data set does not have the official layout.',
     fix: 'Download the file again, or repair the place that the message names.',
   },
+  DATA_STALE: {
+    cause: 'Prepared shards are unfinished, or what they were made from has changed since.',
+    fix: 'Run `unidiag data prepare` again: it finishes what was begun; `--replace` starts anew.',
+  },
   SPLIT_UNKNOWN: { cause: 'A split was asked for that the data set does not have.', fix: 'Use one of the splits in the message.' },
   SPLIT_FORBIDDEN: {
     cause: 'A stage was pointed at a split that would leak evaluation data into training.',

@@ -4,12 +4,13 @@ import { token } from '../token.js'
  * Where an image comes from:
  *
  * - a file; `frame`, from 0, is one of several frames of a DICOM file or slices of a volume (the middle one when left out)
- * - bytes of an image file that lie elsewhere, such as in a shard; `name` identifies them, and is what errors show
+ * - bytes of an image file that lie elsewhere, such as in a shard; `name` identifies them, and is what errors show. With a `side` they are the square of
+ *   that many pixels that a loader made ahead: only a loader of this size may take it, and none that cuts at random
  * - pixels made in memory (row-major, interleaved channels, 0-255)
  */
 export type ImageSource =
   | { readonly file: string; readonly frame?: number }
-  | { readonly name: string; readonly encoded: () => Promise<Uint8Array> }
+  | { readonly name: string; readonly encoded: () => Promise<Uint8Array>; readonly side?: number }
   | { readonly pixels: () => { readonly data: Uint8Array; readonly width: number; readonly height: number; readonly channels: 1 | 3 } }
 
 /** One (image, text) pair on the host, before decoding. Never holds a tensor. */

@@ -1,5 +1,6 @@
 import type { ImageSource } from '@unidiag/core/contracts/dataset'
-import type { ImageLoader } from '@unidiag/core/contracts/image-loader'
+import type { ImageLoader, WorkAhead } from '@unidiag/core/contracts/image-loader'
+import { UniDiagError } from '@unidiag/core/errors'
 import type { Rng } from '@unidiag/core/random'
 import { randomResizedCrop, resizeAndCenterCrop } from './geometry.js'
 import type { View } from './grey-window.js'
@@ -9,6 +10,7 @@ import { PixelCache } from './pixel-cache.js'
 import { keyOf, readPicture } from './read-picture.js'
 import { type Geometry, resample } from './resample.js'
 import { ResizePool } from './resize-pool.js'
+import { workAhead } from './work-ahead.js'
 
 export interface SquareImagesOptions {
   readonly size: number
@@ -26,6 +28,7 @@ const SMALL = 64 * 64
 /** Decodes in the pool of libvips, resizes in threads of its own, caches 8-bit squares and normalises them when asked. */
 export class SquareImages implements ImageLoader {
   readonly size: number
+  readonly ahead: WorkAhead
   readonly #options: SquareImagesOptions
   readonly #cache: PixelCache
   readonly #pool: ResizePool
@@ -42,11 +45,13 @@ export class SquareImages implements ImageLoader {
     this.#pool = new ResizePool(options.threads)
     // One picture being resized and one being decoded for each thread bound the memory of full-size pictures.
     this.#inTurn = limit(2 * options.threads)
+    this.ahead = workAhead(options, (image) => this.#make(image, (picture) => resizeAndCenterCrop(picture, this.size)))
     this.#table = Float32Array.from({ length: 3 * 256 }, (_, i) => ((i % 256) / 255 - options.mean[i >> 8]) / options.std[i >> 8])
   }
 
   async load(image: ImageSource, rng?: Rng): Promise<Float32Array> {
     const augmented = rng && this.#options.augment === 'resized-crop'
+    if ('side' in image) this.#refuseOther(image, augmented === true)
     return this.#normalise(augmented ? await this.#make(image, (picture) => randomResizedCrop(picture, this.size, rng)) : await this.#plain(image))
   }
 
@@ -83,8 +88,26 @@ export class SquareImages implements ImageLoader {
     return this.#inTurn(async () => {
       const picture = await readPicture(image, this.#options.view)
       const geometry = geometryOf(picture)
+      if (this.#isWhole(picture, geometry)) return picture.data
       return picture.width * picture.height > SMALL ? this.#pool.resize(picture, geometry) : resample(picture, geometry)
     })
+  }
+
+  /** Whether the picture is the square already: resizing would change nothing. */
+  #isWhole({ width, height }: Picture, { box }: Geometry): boolean {
+    return [width, height, box.width, box.height].every((side) => side === this.size)
+  }
+
+  #refuseOther({ name, side }: { readonly name: string; readonly side?: number }, augmented: boolean): void {
+    if (side === undefined) return
+    if (side !== this.size)
+      throw new UniDiagError('OPTION_INVALID', `${name} was prepared as a square of ${side} pixels, but the pipeline takes ${this.size}`, {
+        fix: 'Run `unidiag data prepare` with the config that trains.',
+      })
+    if (augmented)
+      throw new UniDiagError('OPTION_INVALID', `${name} was prepared as a square, but a stage asks for random crops, which are made of whole images`, {
+        fix: 'Run `unidiag data prepare` with `--pixels whole`, or set `augment: none` for the images.',
+      })
   }
 
   /** `[size, size, 1 or 3]` 8-bit to `[size, size, 3]` */

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { ImageSource, Sample } from '@unidiag/core/contracts/dataset'
+import type { Sample } from '@unidiag/core/contracts/dataset'
 import { z } from 'zod'
 import { imageExtension } from '../image/image-extensions.js'
 import { known, text } from './cells.js'
@@ -8,6 +8,7 @@ import type { Fault } from './fault.js'
 import { fitRow } from './placed-row.js'
 import { type Release, ReleaseBuilder } from './release.js'
 import { answers, rowOf, scalar } from './take-cells.js'
+import { memberImage, readMember } from './tar-image.js'
 import { type TarMember, tarMembers } from './tar-members.js'
 
 export interface ShardKeys {
@@ -31,26 +32,6 @@ interface Parts {
   image?: TarMember
   text?: string
   json?: Record<string, unknown>
-}
-
-async function readMember(file: FileHandle, { offset, size }: TarMember): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size)
-  const { bytesRead } = await file.read(bytes, 0, size, offset)
-  if (bytesRead < size) throw new Error('the archive is cut short')
-  return bytes
-}
-
-/** The bytes of a member, whenever they are asked for. */
-function imageOf(shard: string, member: TarMember): ImageSource {
-  const encoded = async (): Promise<Uint8Array> => {
-    const file = await open(shard)
-    try {
-      return await readMember(file, member)
-    } finally {
-      await file.close()
-    }
-  }
-  return { name: `${shard}:${member.name}`, encoded }
 }
 
 /** Members of one shard by the part of their path before the first dot of the name: the key of WebDataset. */
@@ -113,7 +94,7 @@ export async function readShards(
         samples.push({
           id,
           imageId: id,
-          image: imageOf(shard, image),
+          image: memberImage(shard, image),
           text: text.parse(written ?? row.text ?? ''),
           ...(row.answers && { answers: row.answers }),
           fields: row.fields,
