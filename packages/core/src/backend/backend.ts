@@ -12,7 +12,7 @@ export type Backend = StartedBackend
 export const Backend: Token<Backend> = token<Backend>('Backend', { fallback: () => backend() })
 
 const options = z.strictObject({
-  /** `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, wasm, cpu. */
+  /** `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu (on a GPU), wasm, cpu. */
   name: z.enum(['auto', ...backendNames]).default('auto'),
   /** Threads of the torch and tensorflow engines; all cores when left out. */
   threads: z.int().positive().optional(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Diagnosis, diagnose, NoGpu } from './diagnose.js'
+import { type Diagnosis, diagnose, NoAdapter, NoGpu, SoftwareAdapter } from './diagnose.js'
 
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code })
 
@@ -8,16 +8,20 @@ const cases: [Diagnosis['cause'], Error, RegExp][] = [
   [
     'not-installed',
     failure('ERR_MODULE_NOT_FOUND', "Cannot find package '@tensorflow/tfjs-node' imported from /app/node_modules/@unidiag/core/dist/backend/engines.js"),
-    /npm install @tensorflow\/tfjs-node/,
+    /unidiag backend install tensorflow`/,
   ],
   [
     'binding-missing',
     new Error(
       "The Node.js native addon module (tfjs_binding.node) can not be found at path: /app/node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node. \nPlease run command 'npm rebuild @tensorflow/tfjs-node --build-addon-from-source' to rebuild the native addon module.",
     ),
-    /npm rebuild @tensorflow\/tfjs-node/,
+    /unidiag backend install tensorflow`/,
   ],
-  ['libtensorflow-missing', failure('ERR_DLOPEN_FAILED', 'libtensorflow.so.2: cannot open shared object file: No such file or directory'), /npm rebuild/],
+  [
+    'libtensorflow-missing',
+    failure('ERR_DLOPEN_FAILED', 'libtensorflow.so.2: cannot open shared object file: No such file or directory'),
+    /unidiag backend install tensorflow`/,
+  ],
   ['cuda-missing', failure('ERR_DLOPEN_FAILED', 'libcudart.so.11.0: cannot open shared object file: No such file or directory'), /CUDA 11\.2/],
   ['cuda-missing', failure('ERR_DLOPEN_FAILED', 'libcudnn.so.8: cannot open shared object file: No such file or directory'), /cuDNN/],
   [
@@ -31,11 +35,14 @@ const cases: [Diagnosis['cause'], Error, RegExp][] = [
       'ERR_DLOPEN_FAILED',
       "The module 'tfjs_binding.node'\nwas compiled against a different Node.js version using\nNODE_MODULE_VERSION 93. This version of Node.js requires\nNODE_MODULE_VERSION 115.",
     ),
-    /npm rebuild/,
+    /unidiag backend install tensorflow`/,
   ],
-  ['architecture', failure('ERR_DLOPEN_FAILED', '/app/libtensorflow.so.2: invalid ELF header'), /npm rebuild/],
+  ['architecture', failure('ERR_DLOPEN_FAILED', '/app/libtensorflow.so.2: invalid ELF header'), /unidiag backend install tensorflow`/],
   ['node-too-new', new TypeError('(0 , util_1.isNullOrUndefined) is not a function'), /Node 20/],
+  ['libtensorflow-other', failure('ERR_DLOPEN_FAILED', '/app/tfjs_binding.node: undefined symbol: TFE_NewOp'), /again/],
   ['no-gpu', new NoGpu(), /nvidia-smi/],
+  ['no-adapter', new NoAdapter(), /mesa-vulkan-drivers/],
+  ['software-adapter', new SoftwareAdapter('llvmpipe'), /--backend webgpu/],
   ['unknown', failure('ERR_MODULE_NOT_FOUND', "Cannot find package 'progress' imported from /app/node_modules/@tensorflow/tfjs-node/dist/index.js"), /wasm/],
   ['unknown', new Error('something else\nat length'), /wasm/],
 ]
@@ -51,6 +58,13 @@ describe('diagnose', () => {
   it('names what is missing', () => {
     expect(diagnose('tensorflow-gpu', cases[3][1]).what).toContain('libcudart.so.11.0')
     expect(diagnose('tensorflow-gpu', cases[5][1]).what).toContain('GLIBC_2.29')
+  })
+
+  it('says which package is not installed, and what gets it with its native part', () => {
+    const missing = (specifier: string) => failure('ERR_MODULE_NOT_FOUND', `Cannot find package '${specifier}' imported from here`)
+    expect(diagnose('webgpu', missing('@tensorflow/tfjs-backend-webgpu')).what).toBe('@tensorflow/tfjs-backend-webgpu is not installed')
+    expect(diagnose('webgpu', missing('webgpu')).fix).toContain('npm install webgpu @tensorflow/tfjs-backend-webgpu')
+    expect(diagnose('torch', missing('@unidiag/backend-torch')).fix).toContain('npm install @unidiag/backend-torch`, then `unidiag backend install torch`')
   })
 
   it('takes anything that was thrown', () => {

@@ -3,15 +3,29 @@ import { dirname, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import util from 'node:util'
 import { engine, getBackend, ready, setBackend } from '@tensorflow/tfjs-core'
-import { NoGpu } from './diagnose.js'
+import { startDawn } from './dawn.js'
+import { NoAdapter, NoGpu, SoftwareAdapter } from './diagnose.js'
+import { completeWebGpu } from './webgpu.js'
 
-export const backendNames = ['torch-gpu', 'tensorflow-gpu', 'torch', 'tensorflow', 'wasm', 'cpu'] as const
-/** A tfjs engine: `torch-gpu` and `torch` are @unidiag/backend-torch on CUDA and on either; `tensorflow-gpu` is @tensorflow/tfjs-node-gpu, `tensorflow` is @tensorflow/tfjs-node. */
+/** In the order in which `auto` tries them. */
+export const backendNames = ['torch-gpu', 'tensorflow-gpu', 'torch', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const
+/**
+ * A tfjs engine: `torch-gpu` and `torch` are @unidiag/backend-torch on CUDA and on either; `tensorflow-gpu` is @tensorflow/tfjs-node-gpu, `tensorflow`
+ * is @tensorflow/tfjs-node; `webgpu` is @tensorflow/tfjs-backend-webgpu over the npm package `webgpu`.
+ */
 export type BackendName = (typeof backendNames)[number]
 
 export interface EngineOptions {
   /** Threads for the kernels, where the engine can choose (not wasm in Node: one thread); all cores when left out. */
   readonly threads?: number | undefined
+  /** Refuse a GPU engine that has no GPU and computes on the processor instead. */
+  readonly hardwareOnly?: boolean
+}
+
+/** What is to be known of an engine that was loaded. */
+interface Loaded {
+  /** A GPU engine without a GPU, which `auto` never takes. */
+  readonly software?: boolean
 }
 
 /** How an engine is imported; replaced in tests. */
@@ -33,21 +47,34 @@ export const importModule: Importer = async (specifier) => {
 }
 
 /** Makes an engine the current one. Throws whatever its package throws. */
-export async function loadEngine(name: BackendName, { threads }: EngineOptions, load: Importer): Promise<void> {
-  await starters[name](threads, load)
+export async function loadEngine(name: BackendName, options: EngineOptions, load: Importer): Promise<Loaded> {
+  const loaded = await starters[name](options, load)
   await ready()
+  return loaded ?? {}
 }
 
-const starters: Record<BackendName, (threads: number | undefined, load: Importer) => Promise<void>> = {
-  async 'tensorflow-gpu'(threads, load) {
+// biome-ignore lint/suspicious/noConfusingVoidType: most engines have nothing to say.
+const starters: Record<BackendName, (options: EngineOptions, load: Importer) => Promise<Loaded | void>> = {
+  async 'tensorflow-gpu'({ threads }, load) {
     await startTensorFlow('@tensorflow/tfjs-node-gpu', threads, load)
     if (!(engine().backend as unknown as { isUsingGpuDevice?: boolean }).isUsingGpuDevice) throw new NoGpu()
   },
-  'torch-gpu': (threads, load) => startTorch({ device: 'cuda:0', threads }, load),
-  torch: (threads, load) => startTorch({ threads }, load),
-  tensorflow: (threads, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
+  'torch-gpu': ({ threads }, load) => startTorch({ device: 'cuda:0', threads }, load),
+  torch: ({ threads }, load) => startTorch({ threads }, load),
+  tensorflow: ({ threads }, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
 
-  async wasm(threads, load) {
+  async webgpu({ hardwareOnly }, load) {
+    const dawn = await startDawn(load)
+    if (!dawn.adapter) throw new NoAdapter()
+    const software = dawn.adapter.isFallbackAdapter
+    if (software && hardwareOnly) throw new SoftwareAdapter(dawn.adapter.description)
+    await load('@tensorflow/tfjs-backend-webgpu')
+    await choose('webgpu')
+    completeWebGpu(dawn)
+    return { software }
+  },
+
+  async wasm({ threads }, load) {
     const { setThreadsCount, setWasmPaths } = (await load('@tensorflow/tfjs-backend-wasm')) as typeof import('@tensorflow/tfjs-backend-wasm')
     setWasmPaths(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep)
     if (threads !== undefined) setThreadsCount(threads)

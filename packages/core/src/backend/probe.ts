@@ -5,6 +5,8 @@ import { type BackendName, backendNames } from './engines.js'
 export interface BackendProbe {
   readonly name: BackendName
   readonly usable: boolean
+  /** Usable by name only: a GPU engine that computes on the processor. */
+  readonly software?: boolean
   /** Why it cannot be used, and what to do. */
   readonly problem?: string
   readonly fix?: string
@@ -15,7 +17,7 @@ export const probeBackends = (): Promise<readonly BackendProbe[]> => Promise.all
 
 async function probe(name: BackendName): Promise<BackendProbe> {
   const script = `import { startBackend } from ${JSON.stringify(new URL('./start.js', import.meta.url).href)}
-    const report = await startBackend(${JSON.stringify(name)}).then(() => ({ usable: true }), (e) => ({ usable: false, problem: e.message, fix: e.fix }))
+    const report = await startBackend(${JSON.stringify(name)}).then(({ software }) => ({ usable: true, software }), (e) => ({ usable: false, problem: e.message, fix: e.fix }))
     console.log('\\n' + JSON.stringify(report))`
   try {
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { timeout: 60_000 })

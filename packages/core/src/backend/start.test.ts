@@ -17,6 +17,7 @@ const nothing = {
   '@unidiag/backend-torch/backend': notInstalled('@unidiag/backend-torch'),
   '@tensorflow/tfjs-node-gpu': notInstalled('@tensorflow/tfjs-node-gpu'),
   '@tensorflow/tfjs-node': new Error('The Node.js native addon module (tfjs_binding.node) can not be found at path: x'),
+  webgpu: notInstalled('webgpu'),
   '@tensorflow/tfjs-backend-wasm': notInstalled('@tensorflow/tfjs-backend-wasm'),
   '@tensorflow/tfjs-backend-cpu': notInstalled('@tensorflow/tfjs-backend-cpu'),
 }
@@ -34,12 +35,12 @@ describe('startBackend', () => {
     await expect(startBackend('tensorflow-gpu', { load: machine(nothing) })).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: 'the backend tensorflow-gpu cannot start: @tensorflow/tfjs-node-gpu is not installed',
-      fix: expect.stringContaining('npm install @tensorflow/tfjs-node-gpu'),
+      fix: expect.stringContaining('unidiag backend install tensorflow --gpu'),
       cause: nothing['@tensorflow/tfjs-node-gpu'],
     })
     await expect(startBackend('tensorflow', { load: machine(nothing) })).rejects.toMatchObject({
       message: expect.stringContaining('native binding was never downloaded'),
-      fix: expect.stringContaining('npm rebuild @tensorflow/tfjs-node --build-addon-from-source'),
+      fix: expect.stringContaining('unidiag backend install tensorflow'),
     })
   })
 
@@ -83,11 +84,19 @@ describe('startBackend', () => {
     expect(seen).toEqual([true, false])
   })
 
+  it('auto: takes webgpu on a GPU only', async () => {
+    const adapter = { info: { description: 'llvmpipe', isFallbackAdapter: true } }
+    const others = { ...nothing, '@tensorflow/tfjs-backend-wasm': notInstalled('@tensorflow/tfjs-backend-wasm') }
+    const load = async (specifier: string) =>
+      specifier === 'webgpu' ? { create: () => ({ requestAdapter: async () => adapter }), globals: {} } : machine(others)(specifier)
+    await expect(startBackend('auto', { load })).rejects.toMatchObject({ message: expect.stringContaining('webgpu (it has no GPU here, only llvmpipe)') })
+  })
+
   it('lists every reason when nothing loads', async () => {
     await expect(startBackend('auto', { load: machine(nothing) })).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringMatching(
-        /torch-gpu \(.*not installed\); tensorflow-gpu \(.*not installed\); torch \(.*not installed\); tensorflow \(.*never downloaded\); wasm \(.*\); cpu \(/,
+        /torch-gpu \(.*not installed\); tensorflow-gpu \(.*not installed\); torch \(.*not installed\); tensorflow \(.*never downloaded\); webgpu \(webgpu is not installed\); wasm \(.*\); cpu \(/,
       ),
     })
   })
@@ -98,7 +107,7 @@ describe('startBackend', () => {
     expect(started).toEqual({
       name: 'wasm',
       reason:
-        'wasm; passed over: torch-gpu (@unidiag/backend-torch is not installed); tensorflow-gpu (@tensorflow/tfjs-node-gpu is not installed); torch (@unidiag/backend-torch is not installed); tensorflow (@tensorflow/tfjs-node is installed, but its native binding was never downloaded)',
+        'wasm; passed over: torch-gpu (@unidiag/backend-torch is not installed); tensorflow-gpu (@tensorflow/tfjs-node-gpu is not installed); torch (@unidiag/backend-torch is not installed); tensorflow (@tensorflow/tfjs-node is installed, but its native binding was never downloaded); webgpu (webgpu is not installed)',
     })
     expect(getBackend()).toBe('wasm')
     expect(printed).toEqual([])

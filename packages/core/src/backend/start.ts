@@ -9,6 +9,8 @@ export interface StartedBackend {
   readonly name: BackendName
   /** One line: what was chosen, and why the others were passed over. */
   readonly reason: string
+  /** A GPU engine without a GPU: it computes on the processor, and `auto` never takes it. */
+  readonly software?: boolean
 }
 
 export interface StartOptions extends EngineOptions {
@@ -22,7 +24,7 @@ const started = Symbol.for('unidiag.backend')
 
 /**
  * Makes a tfjs engine the one of this process, with the gradients and kernels that training needs.
- * @param name `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, wasm, cpu; or the one that already runs
+ * @param name `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu (on a GPU), wasm, cpu; or the one that already runs
  * @throws UniDiagError BACKEND_UNAVAILABLE, TFJS_DUPLICATE
  */
 export async function startBackend(name: BackendName | 'auto' = 'auto', { load = importModule, threads }: StartOptions = {}): Promise<StartedBackend> {
@@ -44,8 +46,7 @@ export async function startBackend(name: BackendName | 'auto' = 'auto', { load =
 
 async function named(name: BackendName, threads: number | undefined, load: Importer): Promise<StartedBackend> {
   try {
-    await loadEngine(name, { threads }, load)
-    return { name, reason: `${name}, as asked for` }
+    return { name, reason: `${name}, as asked for`, ...(await loadEngine(name, { threads }, load)) }
   } catch (error) {
     const { what, fix } = diagnose(name, error)
     throw new UniDiagError('BACKEND_UNAVAILABLE', `the backend ${name} cannot start: ${what}`, { fix, cause: error })
@@ -56,7 +57,7 @@ async function firstThatLoads(threads: number | undefined, load: Importer): Prom
   const passed: string[] = []
   for (const name of backendNames) {
     try {
-      await loadEngine(name, { threads }, load)
+      await loadEngine(name, { threads, hardwareOnly: true }, load)
       return { name, reason: passed.length === 0 ? `${name}, the first choice` : `${name}; passed over: ${passed.join('; ')}` }
     } catch (error) {
       passed.push(`${name} (${diagnose(name, error).what})`)
