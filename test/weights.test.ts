@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Tensor4D, tensor, tidy, transpose } from '@tensorflow/tfjs-core'
 import { compose } from '@unidiag/core/compose'
-import { ImageEncoder } from '@unidiag/core/contracts/encoders'
-import type { StoredTensor } from '@unidiag/core/io/safetensors'
+import { ImageEncoder, TextEncoder } from '@unidiag/core/contracts/encoders'
+import { type StoredTensor, writeSafetensors } from '@unidiag/core/io/safetensors'
 import { inference } from '@unidiag/core/nn/forward'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import type { Pipeline } from '@unidiag/core/pipeline'
 import type { AnyPlugin } from '@unidiag/core/plugin'
+import { bert } from '@unidiag/encoders/bert'
+import { roberta } from '@unidiag/encoders/roberta'
 import { feaMlm } from '@unidiag/pretrain/fea-mlm'
 import { itm } from '@unidiag/pretrain/itm'
 import { mim } from '@unidiag/pretrain/mim'
@@ -93,10 +95,37 @@ describeBackends('weights of others', () => {
       expect(dropped).toContain('visual.proj')
       const { data, shape } = floats(hub.io.get('clip.in.pixel_values')!)
       const seen = tidy(() => {
-        const pixels = transpose(tensor(data, shape as number[]), [0, 2, 3, 1]) as Tensor4D
+        const pixels = transpose(tensor(data, shape as [number, number, number, number]), [0, 2, 3, 1]) as Tensor4D
         return pipeline.get(ImageEncoder).encode(pixels, inference()).dataSync()
       })
       expectClose(seen, hub.io.get('umd_visual.out.same_resolution')!.data)
+    })
+
+    it("the hub's BERT computes what it does there, in a text encoder of its kind only", async () => {
+      // Made by bert.reference.py with transformers.
+      const { tensors } = await readWeights(join(import.meta.dirname, '../packages/encoders/src/bert.reference.safetensors'))
+      const own = Array.from(tensors).filter(([name]) => name.startsWith('weights.'))
+      const file = join(folder, 'bert.safetensors')
+      await writeSafetensors(file, new Map(own.map(([name, { shape, data }]) => [name.slice('weights.'.length), { shape, data: data as Float32Array }])))
+      const sizes = { vocabSize: 40, width: 12, layers: 2, heads: 3, ffn: 20, maxPositions: 10, maxLength: 8 }
+      const report = await importWeights(await start(bert(sizes)), file)
+      expect(report).toMatchObject({ kind: 'hf-bert', missing: [], resized: [] })
+      expect(new Set(report.skipped.map(({ name }) => name.split('.', 2).join('.')))).toEqual(
+        new Set(['bert.pooler', 'cls.predictions', 'cls.seq_relationship']),
+      )
+      const rows = (name: string) => Int32Array.from(tensors.get(name)!.data as BigInt64Array, Number)
+      const seen = tidy(() =>
+        pipeline
+          .get(TextEncoder)
+          .encode(tensor(rows('ids'), [2, 8], 'int32'), tensor(rows('mask'), [2, 8], 'float32'), inference())
+          .dataSync(),
+      )
+      expectClose(seen, tensors.get('hidden.2')!.data as Float32Array)
+      await pipeline.close()
+      await expect(importWeights(await start(roberta(sizes)), file)).rejects.toMatchObject({
+        code: 'CHECKPOINT_MISMATCH',
+        message: expect.stringContaining('token_type_embeddings'),
+      })
     })
 
     it('a Lightning checkpoint of UMD goes into a whole model and out again, student and teacher', async () => {

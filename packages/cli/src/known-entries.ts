@@ -3,8 +3,8 @@ export const knownEntries: readonly string[] = [
   '@unidiag/core/backend/backend',
   '@unidiag/core/sinks/progress',
   '@unidiag/core/sinks/jsonl',
-  ...['clip-vit', 'roberta', 'co-attention', 'roberta-bpe', 'trained-bpe'].map((name) => `@unidiag/encoders/${name}`),
-  ...['random-patch', 'text-mask', 'mim-decoder', 'mim', 'mlm', 'fea-mim', 'fea-mlm', 'itm', 'ema-teacher', 'mr-pretrain'].map(
+  ...['clip-vit', 'roberta', 'bert', 'co-attention', 'roberta-bpe', 'wordpiece', 'trained-bpe'].map((name) => `@unidiag/encoders/${name}`),
+  ...['random-patch', 'text-mask', 'mim-decoder', 'mim', 'mlm', 'fea-mim', 'fea-mlm', 'itc', 'itm', 'ema-teacher', 'mr-pretrain', 'unmasked-tail'].map(
     (name) => `@unidiag/pretrain/${name}`,
   ),
   ...['td-calib', 'fine-tune', 'linear-probe', 'gm-coord', 'ogm-ge'].map((name) => `@unidiag/tuning/${name}`),

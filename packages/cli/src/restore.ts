@@ -15,6 +15,7 @@ import type { Pipeline } from '@unidiag/core/pipeline'
 import type { AnyPlugin } from '@unidiag/core/plugin'
 import type { Need, Token } from '@unidiag/core/token'
 import { robertaBpe } from '@unidiag/encoders/roberta-bpe'
+import { wordpiece } from '@unidiag/encoders/wordpiece'
 import { prepareConfig } from './config.js'
 import { withBackend } from './with-plugin.js'
 
@@ -94,7 +95,8 @@ function withMeaning(plugin: AnyPlugin, { file, meaning }: Checkpoint): AnyPlugi
   const { definition, options } = plugin
   if (definition.provides === (Tokenizer as Token<unknown>)) {
     const saved = join(dirname(file), 'tokenizer.json')
-    return existsSync(saved) ? robertaBpe({ file: saved }) : plugin
+    if (!existsSync(saved)) return plugin
+    return definition.name === wordpiece.definition.name ? wordpiece({ file: saved }) : robertaBpe({ file: saved })
   }
   const { state } = (meaning.task ?? {}) as { state?: unknown }
   if (definition.provides === (Task as Token<unknown>) && state !== undefined) {

@@ -19,7 +19,7 @@ const fix = 'Use the vocab.txt or the tokenizer.json of a BERT model.'
 export function wordpieceFromJson(json: string, from: string): Tokenizer {
   const content = parseTokenizerJson(json, schema, 'a WordPiece tokenizer', { from, fix })
   const prefix = content.model.continuing_subword_prefix
-  const framed = content.post_processor ? content : { ...content, post_processor: template(tokenIds(content)) }
+  const framed = { ...content, pre_tokenizer: unicodeWords(content.pre_tokenizer), post_processor: content.post_processor ?? template(tokenIds(content)) }
   return hubTokenizer(json, framed, { from, fix, roles, opensWord: (token) => !token.startsWith(prefix), unknownIsWord: true })
 }
 
@@ -61,6 +61,16 @@ export function wordpieceJson(vocabulary: string, from: string, { lowercase }: {
       vocab: Object.fromEntries(ids),
     },
   })
+}
+
+const word = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`
+const wordsOrSigns = { type: 'Split', pattern: { Regex: `[${word}]+|[^${word}\\s]+` }, behavior: 'Removed', invert: true }
+
+/** The library splits by words of ASCII letters where the original (`Whitespace`) has those of all scripts. */
+function unicodeWords(step: unknown): unknown {
+  const { type, pretokenizers } = (step ?? {}) as { type?: string; pretokenizers?: unknown[] }
+  if (type === 'Whitespace') return wordsOrSigns
+  return pretokenizers ? { ...(step as object), pretokenizers: pretokenizers.map(unicodeWords) } : step
 }
 
 /** `[CLS] text [SEP]`, as far as the vocabulary has these. */

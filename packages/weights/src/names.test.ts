@@ -22,6 +22,7 @@ describe('names', () => {
     expect(detectKind(['logit_scale', 'visual.conv1.weight'])).toBe('openai-clip')
     expect(detectKind(['roberta.embeddings.word_embeddings.weight'])).toBe('hf-roberta')
     expect(detectKind(['embeddings.word_embeddings.weight'])).toBe('hf-roberta')
+    expect(detectKind(['bert.embeddings.word_embeddings.weight', 'cls.predictions.bias'])).toBe('hf-bert')
     expect(detectKind(['epoch', 'state_dict.language_encoder.embeddings.word_embeddings.weight'])).toBe('m3ae')
     expect(detectKind(['state_dict.module.multi_modal_vision_layers.0.output.dense.weight'])).toBe('m3ae')
     expect(detectKind(['conv1.weight'])).toBeUndefined()
@@ -71,7 +72,7 @@ describe('names', () => {
       'roberta.pooler.dense.bias': expect.stringMatching(/dead weight/),
       'lm_head.bias': expect.stringMatching(/language-model head/),
       'roberta.embeddings.position_ids': expect.stringMatching(/buffer/),
-      'classifier.dense.weight': 'no weight of a RoBERTa or BERT encoder',
+      'classifier.dense.weight': 'no weight of a RoBERTa encoder',
     })
   })
 
@@ -79,7 +80,7 @@ describe('names', () => {
     expect([
       ...mapNames(
         ['bert.embeddings.LayerNorm.gamma', 'bert.encoder.layer.3.output.LayerNorm.beta', 'bert.encoder.layer.3.output.dense.bias'],
-        'hf-roberta',
+        'hf-bert',
       ).weights.keys(),
     ]).toEqual([
       'language_encoder.embeddings.LayerNorm.weight',

@@ -6,8 +6,11 @@ import { m3aeRules, teacherPrefix } from './names/m3ae.js'
 import { applyRules, type Rule, type Skipped, type Sources } from './names/rule.js'
 import { stackRows } from './names/stack-rows.js'
 
-/** Systems whose names are known. `hf-roberta` is also BERT and SciBERT, `m3ae` also UMD and the checkpoints of this system. */
-export const weightsKinds = ['hf-clip', 'openai-clip', 'hf-roberta', 'm3ae'] as const
+/**
+ * Systems whose names are known. `hf-bert` is also SciBERT, `m3ae` also UMD and the checkpoints of this system. Without a prefix the names of BERT and
+ * RoBERTa are the same, and so is what becomes of them.
+ */
+export const weightsKinds = ['hf-clip', 'openai-clip', 'hf-roberta', 'hf-bert', 'm3ae'] as const
 export type WeightsKind = (typeof weightsKinds)[number]
 
 const kinds: Readonly<Record<WeightsKind, { readonly sign: RegExp; readonly rules: readonly Rule[]; readonly others: string }>> = {
@@ -18,7 +21,8 @@ const kinds: Readonly<Record<WeightsKind, { readonly sign: RegExp; readonly rule
   },
   'openai-clip': { sign: /^visual\.conv1\.weight$/, rules: openAiClipRules, others: "no weight of OpenAI's CLIP" },
   'hf-clip': { sign: /^(vision_model\.)?embeddings\.patch_embedding\.weight$/, rules: hfClipRules, others: "no weight of CLIP's image tower" },
-  'hf-roberta': { sign: /^((roberta|bert)\.|embeddings\.word_embeddings\.weight$)/, rules: hfTextRules, others: 'no weight of a RoBERTa or BERT encoder' },
+  'hf-roberta': { sign: /^(roberta\.|embeddings\.word_embeddings\.weight$)/, rules: hfTextRules, others: 'no weight of a RoBERTa encoder' },
+  'hf-bert': { sign: /^bert\./, rules: hfTextRules, others: 'no weight of a BERT encoder' },
 }
 
 /** Where the tensors of a file go. */
