@@ -1,4 +1,4 @@
-import { type Scalar, type Tensor, type Tensor2D, type Tensor4D, tensor } from '@tensorflow/tfjs-core'
+import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tensor } from '@tensorflow/tfjs-core'
 import type { Sample } from './contracts/dataset.js'
 import type { FusedStreams, Pooled, Pooling } from './contracts/encoders.js'
 import type { Teacher } from './contracts/teacher.js'
@@ -50,6 +50,7 @@ export class Step {
   readonly #options: StepOptions
   readonly #tensors = new Map<string, Tensor>()
   readonly #passes = new Map<string, Features>()
+  readonly #encodings = new Map<string, Tensor3D>()
   readonly #pooled = new Map<string, Pooled>()
   #lastPooled: Pooled | undefined
 
@@ -86,6 +87,21 @@ export class Step {
       this.#tensors.set(key, found)
     }
     return found as T
+  }
+
+  /** What the student's image encoder alone makes of a view's image, before fusion: `[B, 1 + N', d_I]`. */
+  imageTokens(view: Pick<View, 'image' | 'imageKey'>): Tensor3D {
+    const { image, imageKey = batchKeys.image } = view
+    return this.#encoded(`image=${image},from=${imageKey}`, (forward) => {
+      const inputs = this.#inputs({ image, imageKey, text: 'full' })
+      return this.#options.model.image.encode(inputs.image, forward, inputs.keep)
+    })
+  }
+
+  /** What the student's text encoder alone makes of a view's text, before fusion: `[B, L, d_T]`, and the padding mask `[B, L]`. */
+  textTokens(view: Pick<View, 'text'>): { readonly tokens: Tensor3D; readonly mask: Tensor2D } {
+    const { ids, mask } = this.#inputs({ image: 'full', text: view.text })
+    return { tokens: this.#encoded(`text=${view.text}`, (forward) => this.#options.model.text.encode(ids, mask, forward)), mask }
   }
 
   /** The student's pass over a view. */
@@ -133,6 +149,15 @@ export class Step {
   /** An inference-or-training context for heads, with random numbers of their own. */
   forward(name: string): Forward {
     return this.#context(name, this.training)
+  }
+
+  #encoded(key: string, encode: (forward: Forward) => Tensor3D): Tensor3D {
+    let found = this.#encodings.get(key)
+    if (!found) {
+      found = encode(this.#context(`encoder/${key}`, this.training))
+      this.#encodings.set(key, found)
+    }
+    return found
   }
 
   #pass(who: string, view: View, make: () => Features): Features {

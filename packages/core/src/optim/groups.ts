@@ -13,9 +13,20 @@ export interface GroupOptions {
   readonly multiplier: { readonly multiModal: number; readonly heads: number }
 }
 
-// The rules of the reference (m3ae_utils.py, set_schedule), matched anywhere in the full name: `ln_1.weight` is decayed, `decoder_norm.weight` is not.
-const noDecay = ['bias', 'LayerNorm.bias', 'LayerNorm.weight', 'norm.bias', 'norm.weight', 'norm1.bias', 'norm1.weight', 'norm2.bias', 'norm2.weight']
-const heads = ['mlm_head', 'mim_head', 'itm_head', 'vqa_head', 'cls_head', 'irtr_head']
+// The rules of the reference (m3ae_utils.py, set_schedule) and CLIP's for its scale, matched anywhere in the full name: `ln_1.weight` is decayed, `decoder_norm.weight` is not.
+const noDecay = [
+  'bias',
+  'LayerNorm.bias',
+  'LayerNorm.weight',
+  'norm.bias',
+  'norm.weight',
+  'norm1.bias',
+  'norm1.weight',
+  'norm2.bias',
+  'norm2.weight',
+  'logit_scale',
+]
+const heads = ['mlm_head', 'mim_head', 'itm_head', 'itc_head', 'vqa_head', 'cls_head', 'irtr_head']
 const multiModal = ['multi_modal']
 
 /** Sorts parameters into base, head and fusion groups, each with and without decay. Empty groups are left out. */
