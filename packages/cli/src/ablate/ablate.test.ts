@@ -132,6 +132,17 @@ describe('ablate', () => {
   })
 })
 
+it('shares all stages but the last when only that one differs', async () => {
+  const { lines } = await run(ablationAxis(config, 'gm-coord.beta=0.1,9'), 'beta')
+  expect(lines.map(({ cells }) => cells)).toEqual([{ 'gm-coord.beta': '0.1' }, { 'gm-coord.beta': '9' }])
+  const stages = await Promise.all(['0.1', '9'].map((beta) => events(join(out, `beta/gm-coord.beta=${beta}/seed-3`))))
+  expect(stages.map((of) => of[0].stages)).toEqual([
+    ['init', 'fine-tune'],
+    ['init', 'fine-tune'],
+  ])
+  expect(await readdir(join(out, 'beta/shared'))).toHaveLength(2)
+})
+
 describe('ablationAxis', () => {
   it('sets alpha wherever something is reconstructed', () => {
     const { name, lines } = ablationAxis(config, 'alpha=0.1,0.9')

@@ -68,14 +68,21 @@ export class StageRuns {
     const stages = plugins.filter(isStage)
     const earlier = stages.slice(0, -1)
     if (earlier.every(({ definition }) => definition.name === init.definition.name)) return plugins
-    // Transforms change the gradients of a supervised loss, which only the last stage has.
-    const before = plugins.filter((plugin) => plugin !== stages.at(-1) && plugin.definition.provides !== (GradientTransform as Token<unknown>))
+    const [last] = stages.slice(-1)
+    const before = plugins.filter((plugin) => plugin !== last && !isOnlyFor(plugin, lastPart(last.definition.name)))
     const names = earlier.map(({ definition }) => lastPart(definition.name)).join('+')
     const folder = join(this.#out, 'shared', `${names}-${fingerprint(before).slice(0, 8)}`, `seed-${seed}`)
     await this.run(folder, before, seed)
     const weights = init({ files: [{ file: join(folder, 'last.safetensors'), kind: 'm3ae' }] })
     return plugins.flatMap((plugin) => (plugin === earlier[0] ? [weights] : earlier.includes(plugin) ? [] : [plugin]))
   }
+}
+
+/** A gradient transform that leaves the stages before alone, as it says itself. */
+function isOnlyFor({ definition, options }: AnyPlugin, stage: string): boolean {
+  if (definition.provides !== (GradientTransform as Token<unknown>)) return false
+  const { stages } = (definition.options.safeParse(options).data ?? {}) as { stages?: readonly string[] }
+  return stages?.every((name) => name === stage) ?? false
 }
 
 const isStage = ({ definition }: AnyPlugin): boolean => definition.provides === (Stage as Token<unknown>)
