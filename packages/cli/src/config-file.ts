@@ -1,17 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { UniDiagError } from '@unidiag/core/errors'
+import { suggest } from '@unidiag/core/suggest'
 import { createJiti } from 'jiti'
 import { LineCounter, parseDocument } from 'yaml'
+import { shippedConfigs } from './shipped-configs.js'
 
 /** Reads a config file of any of the accepted kinds as plain data. @throws UniDiagError CONFIG_UNREADABLE naming file, line and column */
 export async function readConfigFile(file: string): Promise<unknown> {
   const kind = extname(file).toLowerCase()
   const read = readers[kind]
-  if (!read)
-    throw new UniDiagError('CONFIG_UNREADABLE', `${file}: a config file ends in ${Object.keys(readers).join(', ')}`, {
-      fix: 'Give a file of one of these kinds.',
-    })
+  if (!read) {
+    const near = suggest(file, shippedConfigs)
+    throw new UniDiagError(
+      'CONFIG_UNREADABLE',
+      `${file}: a config file ends in ${Object.keys(readers).join(', ')}; the configs that come with the command are ${shippedConfigs.join(', ')}`,
+      { fix: near ? `Did you mean ${near}?` : 'Give a file of one of these kinds, or one of these names.' },
+    )
+  }
   let text: string
   try {
     text = await readFile(file, 'utf8')

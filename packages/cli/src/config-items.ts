@@ -18,20 +18,23 @@ export interface ConfigItems {
   readonly plugins: readonly ConfigItem[]
 }
 
-const KEYS = ['name', 'seed', 'out', 'preset', 'plugins', 'versions']
+const KEYS = ['name', 'seed', 'out', 'preset', 'plugins', 'variant', 'variants', 'versions']
 
 /**
  * Checks the shape of a config and makes its relative paths absolute.
  * @param from the file it came from
+ * @param variant in place of the config's own choice
  * @throws UniDiagError OPTION_INVALID with every fault
  */
-export function readConfigItems(config: unknown, from: string): ConfigItems {
+export function readConfigItems(config: unknown, from: string, variant?: string): ConfigItems {
   const faults: string[] = []
   const folder = dirname(resolve(from))
   const given = isRecord(config) ? config : {}
   if (!isRecord(config)) faults.push('a config is an object with the keys seed, out and plugins')
   for (const key of Object.keys(given)) if (!KEYS.includes(key)) faults.push(unknownKey(key))
-  const { name = defaultName(from), seed = 0, out, preset, plugins = [] } = given
+  const chosen = chooseVariant(given, variant)
+  if (chosen.fault) faults.push(chosen.fault)
+  const { name = [defaultName(from), ...(chosen.name ? [chosen.name] : [])].join('-'), seed = 0, out, preset, plugins = [] } = given
   if (typeof name !== 'string' || name === '') faults.push('name: expected a text')
   if (!Number.isSafeInteger(seed) || (seed as number) < 0) faults.push(`seed: expected a whole number from 0, not ${JSON.stringify(seed)}`)
   if (out !== undefined && typeof out !== 'string') faults.push('out: expected the path of a folder')
@@ -39,10 +42,35 @@ export function readConfigItems(config: unknown, from: string): ConfigItems {
   if (wrongPreset) faults.push(wrongPreset)
   if (!Array.isArray(plugins)) faults.push('plugins: expected a list')
   else if (plugins.length === 0 && isRecord(config)) faults.push('plugins: the list is missing or empty')
-  const items = (Array.isArray(plugins) ? plugins : []).map((item, i) => readItem(item, `plugins[${i}]`, folder, faults))
+  const read = (list: readonly unknown[], at: string) => list.map((item, i) => readItem(item, `${at}[${i}]`, folder, faults))
+  const items = [...read(Array.isArray(plugins) ? plugins : [], 'plugins'), ...read(chosen.plugins, `variants.${chosen.name}`)]
   if (faults.length > 0) throw new UniDiagError('OPTION_INVALID', `${from}:\n  ${faults.join('\n  ')}`)
-  const chosen = (items as ConfigItem[]).map((item) => ({ ...item, options: presetOptions(preset as string | undefined, item.entry, item.options) }))
-  return { name: name as string, seed: seed as number, out: resolvePaths(out, folder) as string | undefined, plugins: chosen }
+  const withPreset = (items as ConfigItem[]).map((item) => ({ ...item, options: presetOptions(preset as string | undefined, item.entry, item.options) }))
+  return { name: name as string, seed: seed as number, out: resolvePaths(out, folder) as string | undefined, plugins: withPreset }
+}
+
+interface Variant {
+  readonly name?: string
+  readonly plugins: readonly unknown[]
+  readonly fault?: string
+}
+
+/** The plugins of `variants` that `variant` names: they come after those of `plugins`. */
+function chooseVariant({ variant: own, variants }: Record<string, unknown>, override: string | undefined): Variant {
+  const name = override ?? own
+  if (variants === undefined)
+    return { plugins: [], ...(name !== undefined && { fault: `variant: the config has no variants to choose ${JSON.stringify(name)} from` }) }
+  if (!isRecord(variants)) return { plugins: [], fault: 'variants: expected lists of plugins by name' }
+  const names = Object.keys(variants)
+  if (typeof name !== 'string' || !names.includes(name)) {
+    const near = suggest(String(name), names)
+    return {
+      plugins: [],
+      fault: `variant: ${name === undefined ? 'choose one' : `there is no ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`}; there is ${names.join(', ')}`,
+    }
+  }
+  const plugins = variants[name]
+  return Array.isArray(plugins) ? { name, plugins } : { plugins: [], fault: `variants.${name}: expected a list of plugins` }
 }
 
 function readItem(item: unknown, at: string, folder: string, faults: string[]): ConfigItem | undefined {
@@ -75,7 +103,7 @@ const isPlugin = (value: unknown): value is AnyPlugin => isRecord(value) && isRe
 
 function unknownKey(key: string): string {
   const near = suggest(key, KEYS)
-  return `${key}: unknown key${near ? `; did you mean ${near}?` : `; a config has ${KEYS.slice(0, 5).join(', ')}`}`
+  return `${key}: unknown key${near ? `; did you mean ${near}?` : `; a config has ${KEYS.slice(0, 7).join(', ')}`}`
 }
 
 /** `demo` of `examples/demo/unidiag.config.yaml`, `small` of `small.yaml`. */

@@ -3,7 +3,7 @@ import { isRecord, type Options } from './config-items.js'
 
 /**
  * Named sets of options by plugin entry, where the paper and the released code differ (the rows of FEATURES.md). A config takes one with `preset: umd-code`; it changes
- * only plugins that the config lists, and the config's own options win.
+ * only plugins that the config lists, and the config's own options win. The complete configs of the same names in `presets/` take them too.
  */
 export const presets: Readonly<Record<string, Readonly<Record<string, Options>>>> = {
   'umd-paper': {
