@@ -30,6 +30,10 @@ export default defineConfig({
       ...(process.env.UNIDIAG_TORCH
         ? [{ test: { ...common, name: 'torch', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'torch' } } }]
         : []),
+      // Where UNIDIAG_WEBGPU says that WebGPU has an adapter.
+      ...(process.env.UNIDIAG_WEBGPU
+        ? [{ test: { ...common, name: 'webgpu', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'webgpu' } } }]
+        : []),
     ],
   },
 })

@@ -1,17 +1,6 @@
-import {
-  type BackendValues,
-  type DataId,
-  type DataType,
-  engine,
-  getKernel,
-  type KernelBackend,
-  type KernelConfig,
-  registerKernel,
-  type TensorInfo,
-  unregisterKernel,
-  util,
-} from '@tensorflow/tfjs-core'
+import { type BackendValues, type DataId, type DataType, engine, type KernelBackend, util } from '@tensorflow/tfjs-core'
 import type { Dawn } from './dawn.js'
+import { registerWebGpuKernels } from './webgpu-kernels.js'
 
 /** The parts of tfjs's WebGPU backend that are used here. */
 interface WebGpuBackend extends KernelBackend {
@@ -46,7 +35,7 @@ export function completeWebGpu(dawn: Dawn): void {
   const backend = engine().backend as WebGpuBackend
   readWithoutCanvas(backend, dawn)
   failWhenReading(backend)
-  addInGroups(backend)
+  registerWebGpuKernels(backend.device.limits.maxStorageBuffersPerShaderStage)
 }
 
 /** tfjs reads without waiting through a canvas, which Node has not: here the values are copied out while Dawn works on. */
@@ -82,33 +71,6 @@ function failWhenReading(backend: WebGpuBackend): void {
     check()
     return values
   }
-}
-
-/** tfjs binds all summands of AddN at once, more than a shader may have. */
-function addInGroups({ device }: WebGpuBackend): void {
-  const kernel = getKernel('AddN', 'webgpu') as KernelConfig
-  const most = device.limits.maxStorageBuffersPerShaderStage - 1
-  unregisterKernel('AddN', 'webgpu')
-  registerKernel({
-    ...kernel,
-    kernelFunc: (call) => {
-      const { backend } = call
-      const add = (inputs: readonly TensorInfo[]) => kernel.kernelFunc({ ...call, inputs: inputs as never }) as TensorInfo
-      const [head, ...rest] = grouped(Object.values(call.inputs) as TensorInfo[], most)
-      return rest.reduce((sum, group) => {
-        const next = add([sum, ...group])
-        ;(backend as KernelBackend).disposeData(sum.dataId)
-        return next
-      }, add(head))
-    },
-  })
-}
-
-/** The first `most` of a list, then groups that leave room for a sum. */
-function grouped<T>(list: readonly T[], most: number): T[][] {
-  const groups = [list.slice(0, most)]
-  for (let at = most; at < list.length; at += most - 1) groups.push(list.slice(at, at + most - 1))
-  return groups
 }
 
 function download(backend: WebGpuBackend, from: GpuBuffer, dawn: Dawn): ArrayBuffer {
