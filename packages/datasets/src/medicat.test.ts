@@ -21,7 +21,7 @@ function release(): Promise<string> {
     s2_caption: i === 4 ? 'Figure 4.' : `Figure ${i}.\n A chest  radiograph.`,
     s2orc_references: i === 7 ? ['We show it in Fig. 7.', '(Fig. 7)', 'Again see Figure 7.'] : null,
     radiology,
-    oa_info: { licence: null },
+    oa_info: i === 0 ? null : { doi: '10.1/1', oa: { is_oa: true, license: i === 1 ? 'cc-by-nc' : 'cc-by' } },
   })
   const rows = [...Array.from({ length: 10 }, (_, i) => row(i)), row(10, false), row(11, false)]
   const figures = rows.map(({ pdf_hash, fig_uri }, i) => [`release/figures/${pdf_hash}_${fig_uri}`, i])
@@ -70,6 +70,7 @@ describe('medicat', () => {
       ['missing-image', 'release/figures/ab12_7-Figure1-1.png'],
     ])
     expect(report.variants[0].leftOut).toEqual(['medicat/ab12_4-Figure1-1.png'])
+    expect(report.notes).toContain('radiology: licences of test: cc-by 9, not stated 1, cc-by-nc 1')
     expect(report.images).toMatchObject({ referenced: 9, missing: 1, decoded: 7 })
   })
 

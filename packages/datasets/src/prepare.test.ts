@@ -216,7 +216,7 @@ describeShared('batches of prepared shards', (shared) => {
   ] as const)('are those of the raw files: %s', async (_, plugin, cut) => {
     const whole = await open(plugin())
     // Each large image is decoded four times.
-    const data: Dataset = { ...whole, samples: (split) => whole.samples(split).slice(0, 40) }
+    const data: Dataset = { ...whole, samples: (split) => whole.samples(split).slice(0, 12) }
     const out = join(await temporaryFolder(), 'shards')
     const loader = loaderOf({ size: 48 })
     await prepareDataset(data, { out, loader, cut, imagesPerShard: 10 })

@@ -17,8 +17,15 @@ interface AheadOptions {
 /** Ends of names by the formats of the decoder. */
 const EXTENSIONS: Readonly<Record<string, string>> = { jpeg: '.jpg', png: '.png', tiff: '.tif', webp: '.webp', gif: '.gif' }
 
+/** One channel where colours are grey: most of radiology, whose files have three all the same. */
+function withoutColours({ data, channels, ...size }: Picture): Picture {
+  if (channels === 1 || data.some((value, i) => value !== data[i - (i % 3)])) return { data, channels, ...size }
+  return { data: Uint8Array.from({ length: data.length / 3 }, (_, i) => data[i * 3]), channels: 1, ...size }
+}
+
 /** Without loss; quick to unpack rather than small. */
-async function png({ data, width, height, channels }: Picture): Promise<{ bytes: Uint8Array; extension: string }> {
+async function png(picture: Picture): Promise<{ bytes: Uint8Array; extension: string }> {
+  const { data, width, height, channels } = withoutColours(picture)
   const image = sharp(data, { raw: { width, height, channels } })
   const bytes = await (channels === 1 ? image.toColourspace('b-w') : image).png({ compressionLevel: 1 }).toBuffer()
   return { bytes, extension: '.png' }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { captionsOf } from './caption.js'
-import { imageName } from './cells.js'
+import { imageName, known } from './cells.js'
 import { find } from './find.js'
 import { type Found, groupByImage } from './group-by-image.js'
 import { fitRow } from './placed-row.js'
@@ -24,6 +24,11 @@ const row = z.object({
   radiology: z.boolean(),
   s2_caption: z.string().nullish(),
   s2orc_references: z.array(z.string()).nullish(),
+  // Of the article, as Unpaywall knows it. Not needed, so any other shape is none.
+  oa_info: z
+    .object({ oa: z.object({ license: z.string() }) })
+    .nullish()
+    .catch(null),
 })
 
 /** Reads the release as downloaded: radiology figures only, split as the reference does (reference: prepro_pretraining_data.py, prepro_finetuning_data.py). */
@@ -34,7 +39,7 @@ export async function readMedicat(dir: string, { seed, heldOut }: MedicatOptions
   if (images) release.imageFolders.push(images)
   const file = await find(dir, [`release/${FILE}`, FILE], faults)
   if (!file) return release.build('radiology')
-  const figures: { readonly name: string; readonly texts: readonly string[] }[] = []
+  const figures: { readonly name: string; readonly texts: readonly string[]; readonly licence: string | undefined }[] = []
   for await (const placed of readJsonLines(file, faults)) {
     const cells = fitRow(row, placed, file, faults)
     if (!cells?.radiology) continue
@@ -42,14 +47,14 @@ export async function readMedicat(dir: string, { seed, heldOut }: MedicatOptions
     const texts = captionsOf([cells.s2_caption, ...(cells.s2orc_references ?? [])])
     if (texts.length === 0) release.leftOut.push(`medicat/${name}`)
     // Figures without a text are items of the shuffle, too.
-    figures.push({ name, texts })
+    figures.push({ name, texts, licence: cells.oa_info?.oa.license })
   }
   const order = new PythonRandom(seed).shuffle(figures.map((_, i) => i))
   const starts = { val: Math.max(0, order.length - 2 * heldOut), test: Math.max(0, order.length - heldOut) }
   const found: Found[] = order.flatMap((index, at) => {
     const split = at >= starts.test ? 'test' : at >= starts.val ? 'val' : 'train'
-    const { name, texts } = figures[index]
-    return texts.map((text) => ({ split, sample: { imageId: name, image: { file: join(images ?? dir, name) }, text } }))
+    const { name, texts, licence } = figures[index]
+    return texts.map((text) => ({ split, sample: { imageId: name, image: { file: join(images ?? dir, name) }, text, fields: known({ licence }) } }))
   })
   const splits = groupByImage('medicat', found)
   for (const split of SPLITS) release.add(split, file, splits.get(split) ?? [])

@@ -20,7 +20,8 @@ const isOtherScript = (text: string): boolean => lettersOf(text, /\p{L}/gu) > 2 
 function splitReport(split: string, samples: readonly Sample[], known: ReadonlySet<string>): SplitReport {
   const count = (type: string): number => samples.filter(({ answerType }) => answerType === type).length
   const otherScripts = samples.filter(({ text }) => isOtherScript(text)).length
-  const licences = countBy(samples.flatMap(({ fields }) => (fields?.licence === undefined ? [] : [fields.licence])))
+  const stated = samples.map(({ fields }) => fields?.licence ?? fields?.license)
+  const licences = stated.some((licence) => licence !== undefined) ? countBy(stated.map((licence) => licence ?? 'not stated')) : {}
   return {
     split,
     questions: samples.length,

@@ -26,12 +26,15 @@ export function notesOf({ variant, splits, duplicates, leaks, leftOut }: Variant
   return notes.map((note) => `${variant}: ${note}`)
 }
 
-export function notesOfImages({ referenced, missing, blank, duplicates, unused }: ImagesReport): string[] {
+export function notesOfImages({ referenced, missing, blank, narrow, duplicates, unused }: ImagesReport): string[] {
   const notes = missing > 0 ? [`${missing} of ${referenced} images are missing`] : []
   const groups = duplicates.map((group) => `the same image under ${group.length} names: ${group.join(', ')}`)
   notes.push(...groups)
-  if (blank.length > 0) notes.push(`${plural(blank.length, 'image')} of a single value: ${blank.slice(0, 5).join(', ')}${blank.length > 5 ? ', ...' : ''}`)
-  if (unused.length > 0)
-    notes.push(`${plural(unused.length, 'image')} that nothing refers to: ${unused.slice(0, 5).join(', ')}${unused.length > 5 ? ', ...' : ''}`)
+  for (const [names, what] of [
+    [blank, 'of a single value'],
+    [narrow, 'that use less than an eighth of the values'],
+    [unused, 'that nothing refers to'],
+  ] as const)
+    if (names.length > 0) notes.push(`${plural(names.length, 'image')} ${what}: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`)
   return notes
 }

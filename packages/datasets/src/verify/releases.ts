@@ -7,6 +7,7 @@ import { readMedicat } from '../release/read-medicat.js'
 import { readMedmnist } from '../release/read-medmnist.js'
 import { readMelinda } from '../release/read-melinda.js'
 import { readPathVqa } from '../release/read-path-vqa.js'
+import { readPrepared } from '../release/read-prepared.js'
 import { readRoco } from '../release/read-roco.js'
 import { readShards } from '../release/read-shards.js'
 import { readSlake } from '../release/read-slake.js'
@@ -17,7 +18,7 @@ import { type Release, ReleaseBuilder } from '../release/release.js'
 import { findSplitFiles } from '../release/split-files.js'
 
 /** A data set that can be verified. */
-interface KnownRelease {
+export interface KnownRelease {
   readonly licence: string
   readonly source: string
   readonly facts: readonly string[]
@@ -25,10 +26,15 @@ interface KnownRelease {
   read(dir: string): Promise<readonly Release[]>
   /** Whether one reading is enough, the others being other packagings of the same release. */
   readonly anyVariant: boolean
+  /** Where the names of its images come from, when other data sets take theirs from there too. */
+  readonly archive?: string
 }
 
 const OWN = 'your own'
-const SHARED = '42 images occur both in VQA-RAD and in VQA-Med-2019 (32 in its training split): do not train on one and test on the other without removing them'
+const MEDPIX = 'MedPix'
+const SHARED =
+  '42 images occur both in VQA-RAD and in VQA-Med-2019 (32 in its training split): do not train on one and test on the other without removing them; ' +
+  'verify both together to see which'
 
 export const releases: Readonly<Record<string, KnownRelease>> = {
   'vqa-rad': {
@@ -37,6 +43,7 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     facts: ['The official split is by question, so most test images also occur in train', 'No validation split was ever published', SHARED],
     read: (dir) => Promise.all([readVqaRad(dir, 'mevf', 'if-there'), readVqaRad(dir, 'public')]),
     anyVariant: true,
+    archive: MEDPIX,
   },
   slake: {
     licence: 'CC BY 4.0',
@@ -51,6 +58,7 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     facts: ['The release does not tell open from closed questions; all are counted as open', SHARED],
     read: (dir) => Promise.all([readVqaMed2019(dir, ['C1', 'C2', 'C3']), readVqaMed2019(dir, ['C1', 'C2', 'C3', 'C4'])]),
     anyVariant: false,
+    archive: MEDPIX,
   },
   roco: {
     licence: 'of each article: notes list them where licences.txt is there',
@@ -110,6 +118,13 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     source: OWN,
     facts: ['Images without a text file are read with a text made of the name of their folder'],
     read: async (dir) => [await readImageFolder('image-folder', dir, { text: 'image {folder}', answer: false, tags: {} })],
+    anyVariant: false,
+  },
+  prepared: {
+    licence: 'that of the data set the shards were made from',
+    source: 'unidiag data prepare',
+    facts: ['Images are those of the shards; verify the release itself for what is wrong in it'],
+    read: async (dir) => [await readPrepared(dir, true)],
     anyVariant: false,
   },
   webdataset: {

@@ -38,7 +38,7 @@ export interface SplitReport {
   readonly images: number
   readonly open: number
   readonly closed: number
-  /** Samples by licence, where the release states it for each. */
+  /** Samples by licence, where a release or a column `licence` (or `license`) states it; those without are under `not stated`. */
   readonly licences?: Readonly<Record<string, number>>
   /** Texts most of whose letters are not Latin, where there are any. */
   readonly otherScripts?: number
@@ -63,10 +63,28 @@ export interface ImagesReport {
   readonly decoded: number
   /** Files that are not there. */
   readonly missing: number
+  /** The lowest and the highest 8-bit value of all images; left out when none could be decoded. */
+  readonly values?: { readonly low: number; readonly high: number }
   /** Images whose pixels all have one value. */
   readonly blank: readonly string[]
+  /** Images that are not blank, but use less than an eighth of the values. */
+  readonly narrow: readonly string[]
   /** Groups of images with the same pixels. */
   readonly duplicates: readonly (readonly string[])[]
   /** Files that no question refers to. */
   readonly unused: readonly string[]
+}
+
+/** What two splits of different data sets share. */
+export interface SharedImages {
+  /** Data set and split, first and second. */
+  readonly between: readonly [string, string]
+  /** Pairs of image ids, first and second, and why they are held to be one image. */
+  readonly images: readonly { readonly ids: readonly [string, string]; readonly by: 'content' | 'looks' | 'name' }[]
+}
+
+/** Reports of several data sets, and what they share. */
+export interface VerifyReports {
+  readonly reports: readonly VerifyReport[]
+  readonly shared: readonly SharedImages[]
 }
