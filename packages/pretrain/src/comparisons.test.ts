@@ -1,3 +1,7 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { compose } from '@unidiag/core/compose'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { ImageLoader } from '@unidiag/core/contracts/image-loader'
@@ -8,7 +12,7 @@ import { Random } from '@unidiag/core/random'
 import { useBackend } from '@unidiag/testing/backends'
 import { tinyDataset } from '@unidiag/testing/tiny-data'
 import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
-import { lastValueFrom, toArray } from 'rxjs'
+import { lastValueFrom, takeWhile, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { itc } from './itc.js'
@@ -37,20 +41,22 @@ const images = definePlugin({
   }),
 })
 
-async function run(plugins: AnyPlugin[]) {
+async function run(plugins: AnyPlugin[], { out, stopAt, resume = false }: { out?: string; stopAt?: number; resume?: boolean } = {}) {
   const others = tinyPlugins({ dataset, dropout: 0.1 }).filter(({ definition }) => definition.provides !== ImageLoader)
-  const pipeline = await compose({ seed: 2, plugins: [...others, images(), ...plugins] })
+  const pipeline = await compose({ seed: 2, ...(out !== undefined && { out }), plugins: [...others, images(), ...plugins] })
   const values = () =>
     pipeline
       .get(ParameterStore)
       .all()
       .map(({ name, value }) => ({ name, value: value.dataSync().join() }))
   const before = values()
-  const events: RunEvent[] = await lastValueFrom(pipeline.run().pipe(toArray()))
-  const trained = values().flatMap(({ name, value }, i) => (value === before[i].value ? [] : [name]))
+  const goesOn = (event: RunEvent): boolean => !(event.type === 'step' && event.step === stopAt)
+  const events: RunEvent[] = await lastValueFrom(pipeline.run({ resume }).pipe(takeWhile(goesOn, true), toArray()))
+  const after = values()
+  const trained = after.flatMap(({ name, value }, i) => (value === before[i].value ? [] : [name]))
   await pipeline.close()
   const steps = events.filter((event): event is StepEvent => event.type === 'step')
-  return { steps, trained }
+  return { steps, trained, after }
 }
 
 const training = { steps: 60, batchSize: 6, optimizer: { learningRate: 1e-2, multiplier: { multiModal: 1, heads: 1 } } }
@@ -82,6 +88,15 @@ describe('pre-training that the method is compared with', () => {
     expect(trained).toContain('itc_head.logit_scale')
     const fixed = await run([clip({ learnTemperature: false }), mrPretrain({ ...training, steps: 2, objectives: ['itc'] })])
     expect(fixed.trained).not.toContain('itc_head.logit_scale')
+  })
+
+  it('CLIP: a stopped run goes on bit for bit, temperature and all', async () => {
+    const dirs = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'unidiag-clip-')))
+    const plugins = [clip(), mrPretrain({ ...training, steps: 6, objectives: ['itc'] })]
+    const whole = await run(plugins, { out: dirs[0] })
+    expect((await run(plugins, { out: dirs[1], stopAt: 3 })).after).not.toEqual(whole.after)
+    expect((await run(plugins, { out: dirs[1], resume: true })).after).toEqual(whole.after)
+    await Promise.all(dirs.map((dir) => rm(dir, { recursive: true })))
   })
 
   it('FLIP: contrast of masked images, and a tail with whole ones', async () => {

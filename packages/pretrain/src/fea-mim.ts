@@ -3,7 +3,6 @@ import { Fusion } from '@unidiag/core/contracts/encoders'
 import { Objective } from '@unidiag/core/contracts/objective'
 import { batchKeys } from '@unidiag/core/data/batch-keys'
 import { UniDiagError } from '@unidiag/core/errors'
-import { noGrad } from '@unidiag/core/nn/no-grad'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import { gatherRows } from '@unidiag/core/ops/gather-rows'
 import { concatTokens, sliceTokens } from '@unidiag/core/ops/tokens'
@@ -14,7 +13,7 @@ import { z } from 'zod'
 import { featureProjection } from './feature-projection.js'
 import { MimDecoder } from './mim-decoder.js'
 import { squaredError } from './squared-error.js'
-import { teacherFeatures } from './targets/teacher-features.js'
+import { projectedTarget, targetOptions, teacherFeatures } from './targets/teacher-features.js'
 
 const options = z.strictObject({
   /**
@@ -29,8 +28,7 @@ const options = z.strictObject({
   projection: z.enum(['own', 'decoderEmbed']).default('own'),
   /** Whether `visible` compares the class token as well as the kept patches. */
   classToken: z.boolean().default(true),
-  /** Keep the gradient out of h^I where it projects the target. */
-  stopGradient: z.boolean().default(false),
+  ...targetOptions,
 })
 
 /**
@@ -42,7 +40,7 @@ export const feaMim = definePlugin({
   provides: Objective,
   needs: { parameters: ParameterStore, fusion: Fusion, decoder: optional(MimDecoder) },
   options,
-  setup({ needs: { parameters, fusion, decoder }, options: { mode, feaDim, projection, classToken, stopGradient } }): Objective {
+  setup({ needs: { parameters, fusion, decoder }, options: { mode, feaDim, projection, classToken, ...how } }): Objective {
     const needDecoder = (): MimDecoder => {
       if (decoder) return decoder
       throw new UniDiagError('PLUGIN_MISSING', 'fea-mim with these options works through the decoder of masked image modelling', {
@@ -58,7 +56,7 @@ export const feaMim = definePlugin({
       return decodedTokens(needDecoder(), project, (x) => predict.apply(x))
     }
     const compare = make()
-    const target = (project: () => Tensor3D): Tensor3D => (stopGradient ? noGrad(project) : project())
+    const target = (project: () => Tensor3D): Tensor3D => projectedTarget(how, project)
     return { name: 'feaMim', loss: (step) => compare(step, target) }
   },
 })

@@ -1,12 +1,11 @@
 import { Fusion } from '@unidiag/core/contracts/encoders'
 import { Objective } from '@unidiag/core/contracts/objective'
-import { noGrad } from '@unidiag/core/nn/no-grad'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
 import { featureProjection } from './feature-projection.js'
 import { squaredError } from './squared-error.js'
-import { teacherFeatures } from './targets/teacher-features.js'
+import { projectedTarget, targetOptions, teacherFeatures } from './targets/teacher-features.js'
 
 /**
  * Feature masked language modelling (P(3), reference: objectives.py): student text features of the masked pair towards the teacher's of the whole pair,
@@ -21,8 +20,7 @@ export const feaMlm = definePlugin({
     feaDim: z.int().positive().default(384),
     /** Places that count: those that are not padding, or `all` as the released code does. */
     positions: z.enum(['non-pad', 'all']).default('non-pad'),
-    /** Keep the gradient out of h^T where it projects the target. */
-    stopGradient: z.boolean().default(false),
+    ...targetOptions,
   }),
   setup({ needs: { parameters, fusion }, options }): Objective {
     const projection = featureProjection(parameters, 'feal_proj', fusion.width, options.feaDim)
@@ -31,9 +29,11 @@ export const feaMlm = definePlugin({
       loss(step) {
         const forward = step.forward('feaMlm')
         const student = step.student({ image: 'masked', text: 'masked' })
-        const project = () => projection.apply(teacherFeatures(step).text)
         const prediction = forward.tap('feal_logits', projection.apply(student.text))
-        const target = forward.tap('feal_labels', options.stopGradient ? noGrad(project) : project())
+        const target = forward.tap(
+          'feal_labels',
+          projectedTarget(options, () => projection.apply(teacherFeatures(step).text)),
+        )
         return squaredError(prediction, target, options.positions === 'non-pad' ? student.mask : undefined)
       },
     }

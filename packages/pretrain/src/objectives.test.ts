@@ -1,4 +1,4 @@
-import { memory } from '@tensorflow/tfjs-core'
+import { memory, mul, tidy } from '@tensorflow/tfjs-core'
 import type { Objective } from '@unidiag/core/contracts/objective'
 import type { Teacher } from '@unidiag/core/contracts/teacher'
 import { computeGradients } from '@unidiag/core/nn/compute-gradients'
@@ -108,6 +108,18 @@ describe('feaMim', () => {
     expect(stopped.losses).toEqual(flowing.losses)
     expect(stopped.gradients.get('vision_encoder.class')).toEqual(flowing.gradients.get('vision_encoder.class'))
     expect(stopped.gradients.get('feai_proj.weight')).not.toEqual(flowing.gradients.get('feai_proj.weight'))
+  })
+
+  it('normTarget: a projection of nothing is no way out', async () => {
+    const shrunk = async (normTarget: boolean) => {
+      const made = await pipeline(feaMim({ feaDim: 4, normTarget }))
+      const { value } = made.parameters.get('feai_proj.weight')
+      made.parameters.get('feai_proj.weight').assign(tidy(() => mul(value, 0.01)))
+      return made.gradients().losses.feaMim
+    }
+    expect(await shrunk(false)).toBeLessThan(1e-3)
+    // Three quarters: the mean square of a standardised vector of 4.
+    expect(await shrunk(true)).toBeGreaterThan(0.5)
   })
 
   it('says what it misses without a decoder', async () => {
