@@ -85,6 +85,36 @@ describe('loadConfig', () => {
   })
 })
 
+describe('variants', () => {
+  const config = {
+    variant: 'small',
+    plugins: ['roberta'],
+    variants: { small: [{ 'clip-vit': { imageSize: 64 } }], large: [{ 'clip-vit': { imageSize: 384 } }, 'vqa'] },
+  }
+  const prepare = (of: object, ...set: string[]) => prepareConfig(of, join(dir, 'method.yaml'), set)
+
+  it('add their plugins and their name', async () => {
+    const small = await prepare(config)
+    expect(names(small)).toEqual(['@unidiag/encoders/roberta', '@unidiag/encoders/clip-vit'])
+    expect(small.name).toBe('method-small')
+    const large = await prepare(config, 'clip-vit.imageSize=128', 'variant=large')
+    expect(names(large)).toEqual(['@unidiag/encoders/roberta', '@unidiag/encoders/clip-vit', '@unidiag/tasks/vqa'])
+    expect(large.plugins[1].options).toEqual({ imageSize: 128 })
+    expect([large.name, (await prepare({ ...config, name: 'mine' })).name]).toEqual(['method-large', 'mine'])
+  })
+
+  it.each([
+    [config, ['variant=smal'], 'there is no "smal"; did you mean small?; there is small, large'],
+    [{ ...config, variant: undefined }, [], 'variant: choose one; there is small, large'],
+    [{ plugins: ['vqa'] }, ['variant=small'], 'the config has no variants'],
+    [{ ...config, variants: { small: 'vqa' } }, [], 'variants.small: expected a list'],
+    [{ ...config, variants: [] }, [], 'variants: expected lists of plugins by name'],
+    [{ ...config, variants: { small: [{ a: 1, b: 2 }] } }, [], 'variants.small[0]: a, b stand side by side'],
+  ])('%j with %j says what is wrong', async (of, set, message) => {
+    expect(await failing(prepare(of, ...set))).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining(message) })
+  })
+})
+
 describe('prepareConfig', () => {
   it('reports every fault of the shape at once, with the nearest name', async () => {
     const error = await failing(prepareConfig({ sed: 3, seed: -1, plugins: [3, { a: {}, b: 1 }, { vqa: 'x' }] }, 'a.yaml'))
