@@ -1,4 +1,5 @@
 import {
+  broadcast_util,
   getKernel,
   type KernelBackend,
   type KernelConfig,
@@ -22,6 +23,12 @@ export function registerWebGpuKernels(buffers: number): void {
     const { axis, keepDims } = call.attrs as unknown as { axis: number | number[]; keepDims: boolean }
     const axes = util.parseAxisParam(axis, x.shape)
     return zerosOfNothing(call, x, keepDims ? x.shape.map((n, i) => (axes.includes(i) ? 1 : n)) : x.shape.filter((_, i) => !axes.includes(i))) ?? original(call)
+  })
+  replace('BatchMatMul', (original) => (call) => {
+    const { a, b } = call.inputs as { a: TensorInfo; b: TensorInfo }
+    const { transposeA, transposeB } = call.attrs as unknown as { transposeA: boolean; transposeB: boolean }
+    const leading = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    return zerosOfNothing(call, a, [...leading, a.shape.at(transposeA ? -1 : -2)!, b.shape.at(transposeB ? -2 : -1)!]) ?? original(call)
   })
   replace('UnsortedSegmentSum', (original) => (call) => {
     const { x, segmentIds } = call.inputs as { x: TensorInfo; segmentIds: TensorInfo }

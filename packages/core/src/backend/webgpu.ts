@@ -58,7 +58,10 @@ function failWhenReading(backend: WebGpuBackend): void {
     first ??= event.error.message
   })
   const check = (): void => {
-    if (first !== undefined) throw new Error(`WebGPU failed: ${first}`)
+    if (first === undefined) return
+    const error = new Error(`WebGPU failed: ${first}`)
+    first = undefined
+    throw error
   }
   const [readSync, read] = [backend.readSync.bind(backend), backend.read.bind(backend)]
   backend.readSync = (id) => {
