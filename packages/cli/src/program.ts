@@ -5,6 +5,7 @@ import { benchCommand } from './commands/bench.js'
 import { compareCommand } from './commands/compare.js'
 import { dataCommand } from './commands/data.js'
 import { doctorCommand } from './commands/doctor.js'
+import { embedCommand } from './commands/embed.js'
 import { evalCommand } from './commands/eval.js'
 import { parityCommand } from './commands/parity.js'
 import { predictCommand } from './commands/predict.js'
@@ -35,6 +36,7 @@ ${exitCodesHelp}`,
     compareCommand(),
     ablateCommand(),
     predictCommand(),
+    embedCommand(),
     parityCommand(),
     dataCommand(),
     weightsCommand(),

@@ -10,9 +10,10 @@ import { UniDiagError } from '@unidiag/core/errors'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { noGrad } from '@unidiag/core/nn/no-grad'
 import { ownPair, Step } from '@unidiag/core/step'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { backendOption } from '../backend-option.js'
 import { exitCodesHelp } from '../exit-codes.js'
+import { wholeNumber } from '../number-argument.js'
 import { questionRow } from '../question-row.js'
 import { type Restored, restore } from '../restore.js'
 
@@ -31,7 +32,7 @@ export function predictCommand(): Command {
     .requiredOption('--checkpoint <path>', 'a .safetensors file of a run, or the folder of a run (its best weights when it has them)')
     .requiredOption('--image <file>', 'JPEG or PNG')
     .requiredOption('--question <text>', 'the question')
-    .option('--top <n>', 'number of answers to show', wholeNumber, 5)
+    .option('--top <n>', 'number of answers to show', wholeNumber(), 5)
     .addOption(backendOption())
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -77,10 +78,4 @@ async function answer({ pipeline, settings }: Restored, { image, question }: Pre
     }).dataSync(),
   )
   return Array.from(probabilities, (probability, index) => ({ answer: task.label(index), probability })).sort((a, b) => b.probability - a.probability)
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
-  return value
 }
