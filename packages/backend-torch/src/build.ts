@@ -5,10 +5,10 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { cacheDir } from '@unidiag/core/cache/cache-dir'
+import { locked } from '@unidiag/core/cache/lock'
 import { UniDiagError } from '@unidiag/core/errors'
-import { cacheDir } from './cache-dir.js'
 import type { LibTorch } from './locate.js'
-import { locked } from './lock.js'
 
 const source = fileURLToPath(new URL('../native/addon.cc', import.meta.url))
 const sources = [source, fileURLToPath(new URL('../native/arguments.h', import.meta.url))]

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheDir } from './cache-dir.js'
+import { cacheDir } from '@unidiag/core/cache/cache-dir'
 
 /** An installed libtorch with its headers. */
 export interface LibTorch {

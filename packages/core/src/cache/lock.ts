@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const STALE_MS = 15 * 60_000
 const POLL_MS = 200
 
 function alive(pid: number): boolean {
@@ -14,17 +13,20 @@ function alive(pid: number): boolean {
   }
 }
 
-/** A lock is stale when its process is gone (killed while it built) or it is far older than any build. */
-function stale(file: string): boolean {
+/** A lock is stale when its process is gone (killed while it built) or it is older than any work. */
+function stale(file: string, after: number): boolean {
   try {
-    return !alive(Number(readFileSync(file, 'utf8'))) || Date.now() - statSync(file).mtimeMs > STALE_MS
+    return !alive(Number(readFileSync(file, 'utf8'))) || Date.now() - statSync(file).mtimeMs > after
   } catch {
     return false
   }
 }
 
-/** Runs `f` while this process alone holds the lock file. */
-export async function locked<R>(file: string, f: () => Promise<R>): Promise<R> {
+/**
+ * Runs `f` while this process alone holds the lock file.
+ * @param longest how long `f` may take, in milliseconds; after that the lock counts as left behind
+ */
+export async function locked<R>(file: string, f: () => Promise<R>, longest: number = 15 * 60_000): Promise<R> {
   mkdirSync(dirname(file), { recursive: true })
   for (;;) {
     try {
@@ -32,7 +34,7 @@ export async function locked<R>(file: string, f: () => Promise<R>): Promise<R> {
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      if (stale(file)) rmSync(file, { force: true })
+      if (stale(file, longest)) rmSync(file, { force: true })
       else await sleep(POLL_MS)
     }
   }
