@@ -31,7 +31,7 @@ async function unidiag(...args: string[]): Promise<number> {
 }
 
 describe('unidiag', () => {
-  it.each(['', 'run', 'ablate', 'eval', 'predict', 'parity', 'data', 'data verify', 'data prepare', 'doctor', 'bench', 'bench step'])(
+  it.each(['', 'run', 'ablate', 'eval', 'predict', 'embed', 'parity', 'data', 'data verify', 'data prepare', 'doctor', 'bench', 'bench step'])(
     '%s --help shows examples and exit codes',
     async (command) => {
       expect(await unidiag(...command.split(' ').filter(Boolean), '--help')).toBe(0)
