@@ -22,6 +22,7 @@ export const knownEntries: readonly string[] = [
     'table',
     'image-folder',
     'webdataset',
+    'm3ae-arrow',
     'prepared',
     'synthetic',
     'images',

@@ -6,7 +6,7 @@ import type { TarMember } from './tar-members.js'
 export async function readMember(file: FileHandle, { offset, size }: Pick<TarMember, 'offset' | 'size'>): Promise<Uint8Array> {
   const bytes = new Uint8Array(size)
   const { bytesRead } = await file.read(bytes, 0, size, offset)
-  if (bytesRead < size) throw new Error('the archive is cut short')
+  if (bytesRead < size) throw new Error('the file ends too early')
   return bytes
 }
 

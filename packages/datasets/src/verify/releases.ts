@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { Fault } from '../release/fault.js'
 import { find } from '../release/find.js'
 import { readImageFolder } from '../release/read-image-folder.js'
+import { arrowTables, readM3aeArrow } from '../release/read-m3ae-arrow.js'
 import { readMedicat } from '../release/read-medicat.js'
 import { readMedmnist } from '../release/read-medmnist.js'
 import { readMelinda } from '../release/read-melinda.js'
@@ -118,6 +119,16 @@ export const releases: Readonly<Record<string, KnownRelease>> = {
     source: OWN,
     facts: ['Images without a text file are read with a text made of the name of their folder'],
     read: async (dir) => [await readImageFolder('image-folder', dir, { text: 'image {folder}', answer: false, tags: {} })],
+    anyVariant: false,
+  },
+  'm3ae-arrow': {
+    licence: 'that of the release the files were made from',
+    source: 'https://github.com/zhjohnchan/M3AE',
+    facts: ['The files have no licences and no fields of the releases they were made from'],
+    read: async (dir) => {
+      const tables = await arrowTables(dir)
+      return Promise.all((tables.length > 0 ? tables : ['roco']).map((name) => readM3aeArrow(dir, name, name)))
+    },
     anyVariant: false,
   },
   prepared: {
