@@ -10,9 +10,9 @@ export interface Ended {
   readonly err: string
 }
 
-/** Runs the built command to its end. @param o.blocks most that a file it writes may hold, in blocks of 512 bytes (a stand-in for a full disk) */
-export function unidiag(args: readonly string[], { env, blocks }: { env?: NodeJS.ProcessEnv; blocks?: number } = {}): Promise<Ended> {
-  const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } }
+/** Runs the built command to its end. @param o.cwd where @param o.blocks most that a file it writes may hold, in blocks of 512 bytes (a stand-in for a full disk) */
+export function unidiag(args: readonly string[], { cwd, env, blocks }: { cwd?: string; env?: NodeJS.ProcessEnv; blocks?: number } = {}): Promise<Ended> {
+  const options: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, ...(cwd !== undefined && { cwd }) }
   const child =
     blocks === undefined
       ? spawn(process.execPath, [bin, ...args], options)
