@@ -10,6 +10,7 @@ import { readConfigItems } from '../config-items.js'
 import { makePlugins } from '../plugin-entry.js'
 import { ablate } from './ablate.js'
 import { ablationAxis, type Line } from './lines.js'
+import { Stopped } from './stage-runs.js'
 
 const training = { batchSize: 8, optimizer: { learningRate: 1e-3 } }
 const tiny = {
@@ -130,6 +131,22 @@ describe('ablate', () => {
     expect((await readdir(join(out, 'broken/shared'))).filter((name) => /^mr-pretrain-/.test(name))).toHaveLength(1)
     await expect(run(ablationAxis(config, 'td-calib.steps=-1,-2'), 'broken')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
+})
+
+it('stops at Ctrl-C, in a stage that lines share, and goes on from there', async () => {
+  const write = vi.mocked(process.stdout.write).mockImplementation((text) => {
+    if (/^td-calib 1\/2/.test(String(text))) process.listeners('SIGINT').at(-1)!('SIGINT')
+    return true
+  })
+  const axis = { name: 'parts', lines: [parts.lines[2]] }
+  await expect(run(axis, 'stopped')).rejects.toBeInstanceOf(Stopped)
+  write.mockReturnValue(true)
+  const { lines, failures } = await run(axis, 'stopped')
+  expect([lines.length, failures]).toEqual([1, []])
+  const shared = join(out, 'stopped/shared')
+  const told = await events(join(shared, (await readdir(shared))[0], 'seed-3'))
+  expect(told.filter(({ type }) => type === 'run-start').map(({ resumed }) => resumed)).toEqual([false, true])
+  expect((await readRun(join(out, 'stopped/td-calib/seed-3'), undefined)).score).toEqual((await readRun(join(out, 'parts/td-calib/seed-3'), undefined)).score)
 })
 
 it('shares all stages but the last when only that one differs', async () => {
