@@ -86,6 +86,13 @@ export function locateTorch(path: string | undefined, passed: Passed): LibTorch 
     const system = at(`system ${prefix}`, prefix, passed)
     if (system !== undefined) return system
   }
-  const [python3] = matching(join(cacheDir(), 'torch/lib'), /^python3/)
-  return python3 === undefined ? undefined : at('cache', join(python3, 'site-packages/torch'), passed)
+  return inEnvironment(join(cacheDir(), 'torch'), passed)
+}
+
+/** The libtorch in a private environment of Python's, which is what `unidiag backend install torch` makes in the cache folder. */
+export function inEnvironment(folder: string, passed: Passed): LibTorch | undefined {
+  const [python3] = matching(join(folder, 'lib'), /^python3/)
+  if (python3 !== undefined) return at('cache', join(python3, 'site-packages/torch'), passed)
+  passed.push(`cache: nothing was installed into ${folder}`)
+  return undefined
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { ablateCommand } from './commands/ablate.js'
+import { backendCommand } from './commands/backend.js'
 import { benchCommand } from './commands/bench.js'
 import { compareCommand } from './commands/compare.js'
 import { dataCommand } from './commands/data.js'
@@ -41,6 +42,7 @@ ${exitCodesHelp}`,
     dataCommand(),
     weightsCommand(),
     doctorCommand(),
+    backendCommand(),
     benchCommand(),
   ])
     program.addCommand(command)

@@ -13,9 +13,10 @@ export interface BackendProbe {
 }
 
 /** Tries every engine, each in a process of its own: an engine is global to a process, and a broken native binding can end it. */
-export const probeBackends = (): Promise<readonly BackendProbe[]> => Promise.all(backendNames.map(probe))
+export const probeBackends = (): Promise<readonly BackendProbe[]> => Promise.all(backendNames.map(probeBackend))
 
-async function probe(name: BackendName): Promise<BackendProbe> {
+/** Tries one engine. */
+export async function probeBackend(name: BackendName): Promise<BackendProbe> {
   const script = `import { startBackend } from ${JSON.stringify(new URL('./start.js', import.meta.url).href)}
     const report = await startBackend(${JSON.stringify(name)}).then(({ software }) => ({ usable: true, software }), (e) => ({ usable: false, problem: e.message, fix: e.fix }))
     console.log('\\n' + JSON.stringify(report))`
