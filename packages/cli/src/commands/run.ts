@@ -38,7 +38,8 @@ export function runCommand(): Command {
       'after',
       `
 A setting is \`seed\`, \`out\`, or a plugin (the last part of its entry) and a path into its options. Of several plugins of one entry, [...] chooses
-by the option \`name\`, or by position from 0. Values are YAML. \`variant\` chooses one of the variants that a config has. Ctrl-C stops at the next step and saves a checkpoint; a second one stops at once.
+by the option \`name\`, or by position from 0. Values are YAML. \`variant\` chooses one of the
+variants that a config has. Ctrl-C stops at the next step and saves a checkpoint; a second one stops at once.
 
 Examples:
   $ unidiag run examples/demo/unidiag.config.yaml

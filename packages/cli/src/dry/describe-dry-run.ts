@@ -1,7 +1,12 @@
 import type { DryReport, DryStage } from './dry-run.js'
 
 const whole = (n: number): string => n.toLocaleString('en-US')
-const giga = (n: number): string => (n / 1e9).toFixed(n < 1e10 ? 2 : 1)
+const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E']
+/** With three digits and a prefix: `253 T`. */
+function short(n: number): string {
+  const steps = Math.min(prefixes.length - 1, Math.floor(Math.log10(Math.max(1, n)) / 3))
+  return `${Number((n / 1000 ** steps).toPrecision(3))} ${prefixes[steps]}`.trim()
+}
 
 /** A report as a person reads it. */
 export function describeDryRun({ name, parameters, stages, notes }: DryReport): string {
@@ -28,16 +33,18 @@ function describeStage({ stage, batchSize, accumulate, steps, trained, teacher, 
     ...table([
       ['parameters with a gradient', whole(trained)],
       ...(teacher > 0 ? ([['parameters of the teacher', whole(teacher)]] as [string, string][]) : []),
-      ['GFLOP a sample', `${giga(total)} = forward ${giga(forward)} + without gradient ${giga(withoutGradient)} + backward ${giga(backward)}`],
-      ['TFLOP a step', (flopsPerStep / 1e12).toFixed(1)],
-      ...(steps === undefined ? [] : ([['EFLOP the stage', ((flopsPerStep * steps) / 1e18).toFixed(1)]] as [string, string][])),
-      [
-        'GB in single precision',
-        `${giga(memory.peak)} = weights ${giga(memory.weights)} + teacher ${giga(memory.teacher)} + optimiser ${giga(memory.optimizer)} + gradients ${giga(memory.gradients)} + activations ${giga(memory.activations)}`,
-      ],
+      ['FLOP a sample', `${short(total)} = forward ${short(forward)} + without gradient ${short(withoutGradient)} + backward ${short(backward)}`],
+      ['FLOP a step', short(flopsPerStep)],
+      ...(steps === undefined ? [] : ([['FLOP the stage', short(flopsPerStep * steps)]] as [string, string][])),
+      ['bytes at the peak of a step', `${short(memory.peak)} = ${sum(memory)}`],
     ]),
   ]
 }
+
+const sum = ({ weights, teacher, optimizer, gradients, activations }: DryStage['memory']): string =>
+  Object.entries({ weights, teacher, optimizer, gradients, activations })
+    .map(([name, bytes]) => `${name} ${short(bytes)}`)
+    .join(' + ')
 
 function table(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([name]) => name.length))

@@ -89,7 +89,10 @@ const tokenizerOr =
   (real: Setup, note: (message: string) => void): Setup =>
   async (context) => {
     const { vocabSize } = context.options as { vocabSize?: number }
-    if (vocabSize !== undefined) return inventedTokenizer(vocabSize)
+    if (vocabSize !== undefined) {
+      note(`the tokenizer would be trained: its largest vocabulary, ${vocabSize}, stands in`)
+      return inventedTokenizer(vocabSize)
+    }
     try {
       return await real(context)
     } catch (error) {

@@ -45,7 +45,7 @@ describe('a dry run of', () => {
     // Twice the 0.82 GiB that half precision is estimated at.
     expect(off(activations / 8, 2 * 0.82 * 2 ** 30)).toBeLessThan(0.1)
     expect(report.notes.join('\n')).toMatch(/no weights at weights\/clip-vit-base-patch16\/model.safetensors[\s\S]*no tokenizer at/)
-    expect(describeDryRun(report)).toMatch(/fusion +113,421,312[\s\S]*mr-pretrain: 256 samples a step[\s\S]*EFLOP the stage +25\.\d[\s\S]*note: /)
+    expect(describeDryRun(report)).toMatch(/fusion +113,421,312[\s\S]*mr-pretrain: 256 samples a step[\s\S]*FLOP the stage +25\.\d E[\s\S]*note: /)
   })
 
   it('umd-code does the arithmetic that is known of the reference, with the token head on every token', async () => {
