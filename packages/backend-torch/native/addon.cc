@@ -11,7 +11,12 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
+#include <limits>
 #include <mutex>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -298,6 +303,13 @@ napi_value hasCuda(napi_env env, State&, const napi_value*, size_t) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+#ifdef __GLIBC__
+  // A step makes and drops the same large tensors again and again. As glibc comes, each is mapped and handed back with all its pages to be
+  // faulted in anew, a tenth of a step's time; so keep what was mapped (up to glibc's limit of 32 MiB a piece) for the next one.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
   napi_set_instance_data(env, new State(), [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
   const struct { const char* name; napi_callback callback; } entries[] = {
       {"operator", guarded<findOperator>}, {"schema", guarded<schema>}, {"call", guarded<call>},       {"release", guarded<release>},

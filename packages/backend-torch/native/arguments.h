@@ -27,7 +27,7 @@ struct Fault : std::runtime_error {
   Fault(const char* code, const std::string& message) : std::runtime_error(message), code(code) {}
 };
 
-enum class Kind { Tensor, TensorList, OptionalTensorList, Int, IntList, Float, FloatList, Scalar, ScalarList, Bool, BoolList, String, Device, Other };
+enum class Kind { Tensor, TensorList, OptionalTensorList, OptionalScalarList, Int, IntList, Float, FloatList, Scalar, ScalarList, Bool, BoolList, String, Device, Other };
 
 struct Parameter {
   Kind kind;
@@ -179,8 +179,11 @@ Kind kindOf(const c10::Type& type) {
     case c10::TypeKind::DeviceObjType: return Kind::Device;
     case c10::TypeKind::ListType: {
       const auto& element = *type.containedType(0);
-      if (element.kind() == c10::TypeKind::OptionalType)
-        return element.containedType(0)->kind() == c10::TypeKind::TensorType ? Kind::OptionalTensorList : Kind::Other;
+      if (element.kind() == c10::TypeKind::OptionalType) switch (kindOf(*element.containedType(0))) {
+          case Kind::Tensor: return Kind::OptionalTensorList;
+          case Kind::Scalar: return Kind::OptionalScalarList;
+          default: return Kind::Other;
+        }
       switch (kindOf(element)) {
         case Kind::Tensor: return Kind::TensorList;
         case Kind::Int: return Kind::IntList;
@@ -260,6 +263,14 @@ c10::IValue convert(napi_env env, State& s, const Parameter& p, napi_value v) {
     case Kind::ScalarList: {
       c10::impl::GenericList list(c10::NumberType::get());
       each(env, v, [&](napi_value item) { list.push_back(c10::IValue(toScalar(env, item))); });
+      return list;
+    }
+    case Kind::OptionalScalarList: {
+      c10::impl::GenericList list(c10::OptionalType::create(c10::NumberType::get()));
+      each(env, v, [&](napi_value item) {
+        napi_valuetype itemType;
+        list.push_back(isMissing(env, item, &itemType) ? c10::IValue() : c10::IValue(toScalar(env, item)));
+      });
       return list;
     }
     case Kind::Other: break;

@@ -54,9 +54,10 @@ function takeAll(result: NativeResult[]): TorchData[] {
   return out
 }
 
+// Names without a namespace are aten's.
 function operatorId(name: string): number | undefined {
-  const dot = name.indexOf('.')
-  return theAddon().operator(`aten::${dot < 0 ? name : name.slice(0, dot)}`, dot < 0 ? '' : name.slice(dot + 1))
+  const [operator, overload = ''] = name.split('.') as [string, string?]
+  return theAddon().operator(operator.includes('::') ? operator : `aten::${operator}`, overload)
 }
 
 /** Whether this libtorch has the operator, for example `has('_fused_adamw_')`. */
@@ -70,7 +71,7 @@ function caller(name: string): (args: readonly Argument[]) => NativeResult {
     const native = theAddon()
     if (id === undefined) {
       id = operatorId(name)
-      if (id === undefined) throw new Error(`This libtorch has no operator aten::${name}.`)
+      if (id === undefined) throw new Error(`This libtorch has no operator ${name}.`)
     }
     const count = args.length
     const values = new Array<NativeArgument>(count)
@@ -85,7 +86,7 @@ function caller(name: string): (args: readonly Argument[]) => NativeResult {
   }
 }
 
-/** A function that calls `aten::name` (with overload, as `add.Tensor`), positional by its schema; undefined means the default. */
+/** A function that calls `aten::name` (with overload, as `add.Tensor`; or of another namespace, as `mkldnn::name`), positional by its schema; undefined means the default. */
 export function aten(name: string): (...args: Argument[]) => TorchData {
   const call = caller(name)
   return (...args) => take(call(args) as number)

@@ -3,6 +3,7 @@ import { UniDiagError } from '@unidiag/core/errors'
 import { theAddon, useAddon } from './aten.js'
 import { loadAddon } from './load.js'
 import type { LibTorch } from './locate.js'
+import { type Precision, setPrecision } from './precision.js'
 import { registerKernels } from './register.js'
 import { TorchBackend } from './torch-backend.js'
 
@@ -13,6 +14,8 @@ export interface TorchOptions {
   device?: string | undefined
   /** CPU threads of an operator; default libtorch's own choice. */
   threads?: number | undefined
+  /** `bf16`: matrix products and attention in bfloat16, with float32 weights, sums and everything else. Default `f32`. */
+  precision?: Precision | undefined
 }
 
 /** What was started, for a line of a log. */
@@ -52,6 +55,7 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
     throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
   }
   if (options.threads !== undefined) addon.threads(options.threads)
+  setPrecision(options.precision ?? 'f32')
   if (engine().backendName !== 'torch') await setBackend('torch')
   return { torch, device: addon.device(), threads: addon.threads() }
 }

@@ -2,10 +2,10 @@ import { aten, atenList, has } from '../aten.js'
 import { FLOAT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
+import { batchedProduct, operand, result } from './product.js'
 
 const reshape = aten('reshape')
 const transpose = aten('transpose.int')
-const matmul = aten('matmul')
 const mulTensor = aten('mul.Tensor')
 const mul = aten('mul.Scalar')
 const add = aten('add.Tensor')
@@ -27,7 +27,10 @@ const merge = (x: TorchData): TorchData => {
   return reshape(transpose(x, 1, 2), [batch!, length!, heads! * width!])
 }
 
-const wide = (mask: TorchData | undefined): TorchData | null => (mask === undefined ? null : reshape(mask, [mask.shape[0]!, 1, 1, mask.shape[1]!]))
+/** [B, Tk] -> [B, 1, 1, Tk] */
+const overKeys = (mask: TorchData): TorchData => reshape(mask, [mask.shape[0]!, 1, 1, mask.shape[1]!])
+
+const flashMask = (mask: TorchData | undefined): TorchData | null => (mask === undefined ? null : operand(overKeys(mask)))
 
 const scaleOf = (q: TorchData, heads: number): number => 1 / Math.sqrt(q.shape[2]! / heads)
 
@@ -44,22 +47,23 @@ export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
   UniDiagAttention: ({ q, k, v, mask, keep }, { heads }) => {
     const [qh, kh, vh] = [split(q!, heads), split(k!, heads), split(v!, heads)]
     if (isFlash(keep, onCpu())) {
-      const [y, logSum] = flash(qh, kh, vh, 0, false, wide(mask), null)
-      return [merge(y!), logSum!]
+      const [y, logSum] = flash(operand(qh), operand(kh), operand(vh), 0, false, flashMask(mask), null)
+      return [merge(result(y!)), logSum!]
     }
-    const scores = matmul(mul(qh, scaleOf(q!, heads)), transpose(kh, -1, -2))
-    const probabilities = softmax(mask === undefined ? scores : add(scores, wide(mask)), -1, false)
-    return [merge(matmul(keep === undefined ? probabilities : mulTensor(probabilities, keep), vh)), probabilities]
+    const scores = batchedProduct(mul(qh, scaleOf(q!, heads)), transpose(kh, -1, -2))
+    const probabilities = softmax(mask === undefined ? scores : add(scores, overKeys(mask)), -1, false)
+    return [merge(batchedProduct(keep === undefined ? probabilities : mulTensor(probabilities, keep), vh)), probabilities]
   },
   UniDiagAttentionGrad: ({ dy, q, k, v, y, probabilities, mask, keep }, { heads }) => {
     const [qh, kh, vh, dyh] = [split(q!, heads), split(k!, heads), split(v!, heads), split(dy!, heads)]
     if (isFlash(keep, onCpu())) {
-      const gradients = flashBackward(dyh, qh, kh, vh, split(y!, heads), probabilities, 0, false, wide(mask), null)
-      return gradients.map(merge)
+      const [dy16, q16, k16, v16, y16] = [dyh, qh, kh, vh, split(y!, heads)].map(operand)
+      const gradients = flashBackward(dy16, q16, k16, v16, y16, probabilities, 0, false, flashMask(mask), null)
+      return gradients.map((gradient) => merge(result(gradient)))
     }
-    const dKept = matmul(dyh, transpose(vh, -1, -2))
+    const dKept = batchedProduct(dyh, transpose(vh, -1, -2))
     const dScores = mul(softmaxBackward(keep === undefined ? dKept : mulTensor(dKept, keep), probabilities, -1, FLOAT32), scaleOf(q!, heads))
     const kept = keep === undefined ? probabilities! : mulTensor(probabilities, keep)
-    return [matmul(dScores, kh), matmul(transpose(dScores, -1, -2), qh), matmul(transpose(kept, -1, -2), dyh)].map(merge)
+    return [batchedProduct(dScores, kh), batchedProduct(transpose(dScores, -1, -2), qh), batchedProduct(transpose(kept, -1, -2), dyh)].map(merge)
   },
 })

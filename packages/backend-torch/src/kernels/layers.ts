@@ -2,9 +2,8 @@ import { aten, atenList, atenVoid } from '../aten.js'
 import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
+import { product } from './product.js'
 
-const addmm = aten('addmm')
-const mm = aten('mm')
 const t = aten('t')
 const sum = aten('sum.dim_IntList')
 const layerNorm = atenList('native_layer_norm')
@@ -30,8 +29,6 @@ const expand = aten('expand')
 const scatterAddInto = atenVoid('scatter_add_')
 const deviation = aten('std')
 const embedding = aten('embedding')
-const matmul = aten('matmul')
-const linear = aten('linear')
 const norm = aten('linalg_vector_norm')
 const stack = aten('stack')
 
@@ -55,12 +52,9 @@ const column = (x: TorchData): TorchData => reshape(x, [-1, 1])
 
 /** UniDiag's layers; what each computes is in the table of `@unidiag/core/ops/fused`. */
 export const layerKernels: KernelTable = {
-  UniDiagLinear: ({ x, weight, bias }) => {
-    if (bias === undefined) return matmul(x, weight)
-    return x!.shape.length === 2 ? addmm(bias, x, weight) : linear(x, t(weight), bias)
-  },
-  UniDiagLinearGradX: ({ dy, weight }) => matmul(dy, t(weight)),
-  UniDiagLinearGradWeight: ({ x, dy }) => mm(t(rows(x!)), rows(dy!)),
+  UniDiagLinear: ({ x, weight, bias }) => product(x!, weight!, { bias }),
+  UniDiagLinearGradX: ({ dy, weight }) => product(dy!, weight!, { transposed: true }),
+  UniDiagLinearGradWeight: ({ x, dy }) => product(t(rows(x!)), rows(dy!)),
   UniDiagColumnSum: ({ x }) => sum(x, [...x!.shape.keys()].slice(0, -1)),
   UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => layerNorm(x, weight!.shape, weight, bias, eps),
   UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) => layerNormBackward(dy, x, weight!.shape, mean, rstd, weight, weight, [true, true, true]),

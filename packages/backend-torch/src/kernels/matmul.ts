@@ -3,11 +3,10 @@ import { aten } from '../aten.js'
 import { FLOAT32 } from '../dtypes.js'
 import type { Attributes, Inputs, KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
+import { batchedProduct, product } from './product.js'
 
-const matmul = aten('matmul')
 const transpose = aten('transpose.int')
 const reshape = aten('reshape')
-const addmm = aten('addmm')
 const add = aten('add.Tensor')
 const einsum = aten('einsum')
 
@@ -18,8 +17,9 @@ function multiply(a: TorchData, b: TorchData, transposeA: boolean, transposeB: b
   util.assert(a.shape.length >= 2 && rank >= 2, () => `Error in matMul: inputs must have at least rank 2, got ${a.shape.length} and ${rank}.`)
   const left = flipped(a, transposeA)
   // One matrix for a whole batch is one large product instead of many small ones.
-  if (rank > 2 && a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1)) return matmul(left, flipped(reshape(b, b.shape.slice(-2)), transposeB))
-  return matmul(left, flipped(b, transposeB))
+  const single = a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1)
+  if (single) return product(left, rank === 2 ? b : reshape(b, b.shape.slice(-2)), { transposed: transposeB })
+  return batchedProduct(left, flipped(b, transposeB))
 }
 
 const activations: Readonly<Record<string, (x: TorchData, alpha: TorchData | undefined, slope: number) => TorchData>> = (() => {
@@ -55,7 +55,7 @@ export const matmulKernels: KernelTable = {
     const { transposeA, transposeB } = attributes
     const plain = a!.shape.length === 2 && b!.shape.length === 2 && bias !== undefined && a!.code === FLOAT32 && bias.shape.length <= 2
     if (!plain) return finish(multiply(a!, b!, transposeA, transposeB), inputs, attributes)
-    const y = addmm(bias, flipped(a!, transposeA), flipped(b!, transposeB))
+    const y = product(flipped(a!, transposeA), b!, { bias, transposed: transposeB })
     return finish(y, { ...inputs, bias: undefined as never }, attributes)
   },
   Einsum: (inputs, { equation }) => {
