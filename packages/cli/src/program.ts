@@ -27,6 +27,7 @@ export function makeProgram(): Command {
 Examples:
   $ unidiag doctor
   $ unidiag run examples/vqa-rad/unidiag.config.yaml --set seed=1
+  $ unidiag run umd-paper --dry
   $ unidiag eval runs/vqa-rad --split test
   $ unidiag predict --checkpoint runs/vqa-rad --image scan.png --question "is there a fracture?"
 ${exitCodesHelp}`,
