@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { UniDiagError } from '@unidiag/core/errors'
@@ -6,7 +7,7 @@ import sharp from 'sharp'
 import { isDicom } from './dicom/parse-dicom.js'
 import { readDicom } from './dicom/read-dicom.js'
 import { defaultView, type View } from './grey-window.js'
-import { isNifti } from './nifti/nifti-header.js'
+import { isNifti, isPair } from './nifti/nifti-header.js'
 import { readNifti } from './nifti/read-nifti.js'
 import type { Picture } from './picture.js'
 
@@ -27,6 +28,7 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array {
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'the file does not exist'
+  if (/unsupported image format/.test(message)) return `unsupported image format: neither ${FORMATS.join(', ')}, nor DICOM or NIfTI`
   // The decoder keeps one message for all threads, and another image may have cleared it.
   if (message === 'Unknown error') return 'the image data are damaged, or end too early'
   return code ? `the file cannot be read (${code})` : message
@@ -39,10 +41,13 @@ const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] ===
 
 const unzip = promisify(gunzip)
 
-async function decodeFormat(bytes: Uint8Array, frame: number | undefined, view: View): Promise<Picture> {
-  if (isGzip(bytes)) return decodeFormat(await unzip(bytes, { maxOutputLength: LARGEST_UNPACKED }), frame, view)
+const unpacked = async (bytes: Uint8Array): Promise<Uint8Array> => (isGzip(bytes) ? unzip(bytes, { maxOutputLength: LARGEST_UNPACKED }) : bytes)
+
+/** @param beside reads the file of the same name with another end, where the image is a file */
+async function decodeFormat(packed: Uint8Array, frame: number | undefined, view: View, beside?: (end: string) => Promise<Uint8Array>): Promise<Picture> {
+  const bytes = await unpacked(packed)
   if (isDicom(bytes)) return readDicom(bytes, frame, view)
-  if (isNifti(bytes)) return readNifti(bytes, frame, view)
+  if (isNifti(bytes)) return readNifti(bytes, frame, view, isPair(bytes) && beside ? await unpacked(await beside('.img')) : undefined)
   const image = sharp(bytes, { failOn: 'truncated', ignoreIcc: true })
   const { format, space } = await image.metadata()
   if (!FORMATS.includes(format)) throw new Error(`the format ${format} is not supported`)
@@ -57,17 +62,30 @@ async function decodeFormat(bytes: Uint8Array, frame: number | undefined, view: 
 /**
  * Decodes a file to 8-bit grey or RGB: alpha and colour profiles are dropped, 16 bits keep the upper 8, palettes are looked up,
  * the first page counts, and orientation tags are ignored (Pillow does the same). Of DICOM files and NIfTI volumes, also compressed with gzip, a frame or
- * slice is taken: `frame`, or the middle one.
+ * slice is taken: `frame`, or the middle one. A header of NIfTI (`.hdr`) has its voxels in the `.img` beside it.
  * @throws UniDiagError IMAGE_UNREADABLE when the file is missing, truncated, or not an image
  */
 export function decode(file: string, frame?: number, view: View = defaultView): Promise<Picture> {
-  return decodeBytes(file, () => readFile(file), frame, view)
+  return attempt(file, async () => decodeFormat(await readFile(file), frame, view, (end) => readBeside(file, end)))
 }
 
 /** Decodes bytes as `decode` does those of a file; `name` is what errors show. */
-export async function decodeBytes(name: string, read: () => Promise<Uint8Array>, frame?: number, view: View = defaultView): Promise<Picture> {
+export function decodeBytes(name: string, read: () => Promise<Uint8Array>, frame?: number, view: View = defaultView): Promise<Picture> {
+  return attempt(name, async () => decodeFormat(await read(), frame, view))
+}
+
+async function readBeside(file: string, end: string): Promise<Uint8Array> {
+  const other = file.replace(/\.hdr(\.gz)?$/i, '') + end
+  for (const path of [other, `${other}.gz`]) {
+    const bytes = await readFile(path).catch(() => undefined)
+    if (bytes) return bytes
+  }
+  throw new Error(`the voxels are in a file of their own, and there is no ${basename(other)} beside it`)
+}
+
+async function attempt(name: string, decoded: () => Promise<Picture>): Promise<Picture> {
   try {
-    return await decodeFormat(await read(), frame, view)
+    return await decoded()
   } catch (error) {
     throw new UniDiagError('IMAGE_UNREADABLE', `${name}: ${reasonOf(error)}`, { cause: error })
   }

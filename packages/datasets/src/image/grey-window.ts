@@ -4,6 +4,8 @@ import type { Picture } from './picture.js'
 export interface Window {
   readonly center: number
   readonly width: number
+  /** How values in between become grey: VOI LUT functions of DICOM (PS3.3 C.11.2.1.2, C.11.2.1.3); `linear` when left out. */
+  readonly shape?: 'linear' | 'linear-exact' | 'sigmoid'
 }
 
 /** How images with more than 8 bits, and volumes, are shown. */
@@ -28,10 +30,13 @@ interface GreyOptions {
   readonly inverted?: boolean
 }
 
-/** 8 bits from values of any range: linear within the window, after DICOM PS3.3 C.11.2.1.2. */
+/** 8 bits from values of any range, after the window. */
 export function greyPicture(values: Float64Array, { width, height, window, range, ignored, inverted = false }: GreyOptions): Picture {
   let { low, high } = range ?? { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY }
-  if (window) {
+  if (window?.shape === 'linear-exact') {
+    low = window.center - window.width / 2
+    high = window.center + window.width / 2
+  } else if (window) {
     low = window.center - 0.5 - (window.width - 1) / 2
     high = window.center - 0.5 + (window.width - 1) / 2
   } else if (!range) {
@@ -42,10 +47,17 @@ export function greyPicture(values: Float64Array, { width, height, window, range
     }
   }
   const scale = high > low ? 255 / (high - low) : 0
+  const sigmoid = window?.shape === 'sigmoid' ? window : undefined
   const data = new Uint8Array(values.length)
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    const grey = Number.isNaN(value) || value <= low ? 0 : value >= high ? 255 : Math.round((value - low) * scale)
+    const grey = sigmoid
+      ? Math.round(255 / (1 + Math.exp((-4 * (value - sigmoid.center)) / sigmoid.width)))
+      : Number.isNaN(value) || value <= low
+        ? 0
+        : value >= high
+          ? 255
+          : Math.round((value - low) * scale)
     data[i] = inverted ? 255 - grey : grey
   }
   return { data, width, height, channels: 1 }

@@ -88,6 +88,9 @@ export async function decodeJpegLossless(encoded: Uint8Array): Promise<Decoded> 
 /** Says that the components are colours already: a decoder of files has to take them for YCbCr without such a mark. */
 const NO_TRANSFORM = Uint8Array.of(0xff, 0xee, 0, 14, 65, 100, 111, 98, 101, 0, 100, 0, 0, 0, 0, 0)
 
+const ADOBE = 0xee
+const JFIF = 0xe0
+
 /** Whether a segment of the given kind comes before the first scan; `precision` is that of the frame. */
 function scanMarkers(jpeg: Uint8Array): { markers: Set<number>; precision: number } {
   const markers = new Set<number>()
@@ -95,9 +98,11 @@ function scanMarkers(jpeg: Uint8Array): { markers: Set<number>; precision: numbe
   for (let at = 2; at + 4 < jpeg.length && jpeg[at] === 0xff; ) {
     const marker = jpeg[at + 1]
     if (marker === 0xda) break
-    markers.add(marker)
+    const length = jpeg[at + 2] * 256 + jpeg[at + 3]
+    // A mark of Adobe that is cut short is none to decoders.
+    if (marker !== ADOBE || length >= 14) markers.add(marker)
     if (marker >= 0xc0 && marker <= 0xc2) precision = jpeg[at + 4]
-    at += 2 + jpeg[at + 2] * 256 + jpeg[at + 3]
+    at += 2 + length
   }
   return { markers, precision }
 }
@@ -107,8 +112,8 @@ export async function decodeJpeg(encoded: Uint8Array, rgb: boolean): Promise<Dec
   const { markers, precision } = scanMarkers(encoded)
   if (precision === 12) return { ...decodeJpeg12(encoded), bytesPerSample: 2, planar: false, signed: false, rgb: false }
   if (precision !== 8) throw new Error(`JPEG of ${precision} bits is not supported`)
-  // 0xee: a mark of its own is there. 0xe0: JFIF, which is always YCbCr.
-  const plain = rgb && !markers.has(0xee) && !markers.has(0xe0)
+  // With a mark of its own the image says what it is; JFIF is always YCbCr.
+  const plain = rgb && !markers.has(ADOBE) && !markers.has(JFIF)
   const jpeg = plain ? Buffer.concat([encoded.subarray(0, 2), NO_TRANSFORM, encoded.subarray(2)]) : encoded
   const image = sharp(jpeg, { failOn: 'truncated', ignoreIcc: true })
   const { channels } = await image.metadata()

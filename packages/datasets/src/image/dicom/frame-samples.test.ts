@@ -5,6 +5,7 @@ import { frameSamples } from './frame-samples.js'
 import { imageAttributes } from './image-attributes.js'
 import { decodeJpeg12 } from './jpeg-12-bit.js'
 import { parseDicom } from './parse-dicom.js'
+import { pydicomValues } from './pydicom-values.fixture.js'
 
 describeShared('frameSamples', (shared) => {
   async function stored(name: string): Promise<(row: number, column: number) => number> {
@@ -19,6 +20,20 @@ describeShared('frameSamples', (shared) => {
   // Expected values are those of the tests of pydicom, which it checked against GDCM and libjpeg.
   it.each(['MR_small', 'MR_small_jpeg_ls_lossless', 'MR_small_RLE', 'MR_small_jp2klossless'])('reads the stored values of %s', async (name) => {
     expect(column(await stored(name), 55, 35, 9)).toEqual([170, 193, 191, 373, 1293, 2053, 1879, 1683, 1711])
+  })
+
+  it.each(pydicomValues)('reads the stored values of %s as pydicom does', async (name, lowest, highest, mean) => {
+    const parsed = parseDicom(await readFile(`${shared}/data/dicom/pydicom/${name}.dcm`))
+    const { values } = await frameSamples(parsed, 0, imageAttributes(parsed.data))
+    let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+    for (const value of values) {
+      low = Math.min(low, value)
+      high = Math.max(high, value)
+      sum += value
+    }
+    expect([low, high]).toEqual([lowest, highest])
+    // Two decoders of JPEG differ in rounding.
+    expect(Math.abs(sum / values.length - mean)).toBeLessThan(0.51)
   })
 
   it('takes the sign from the file where JPEG 2000 has none', async () => {

@@ -1,4 +1,5 @@
 import type { DataSet } from 'dicom-parser'
+import type { Window } from '../grey-window.js'
 
 /** What a data set says about its pixels (PS3.3 C.7.6.3). No other element is read. */
 export interface ImageAttributes {
@@ -16,12 +17,15 @@ export interface ImageAttributes {
   /** Modality transformation: value * slope + intercept. */
   readonly slope: number
   readonly intercept: number
-  readonly window?: { readonly center: number; readonly width: number }
+  readonly window?: Window
   /** Value outside of the image proper. */
   readonly padding?: number
 }
 
 const MAX_PIXELS = 2 ** 28
+
+/** VOI LUT functions. */
+const shapes: Readonly<Record<string, Window['shape']>> = { LINEAR: 'linear', LINEAR_EXACT: 'linear-exact', SIGMOID: 'sigmoid' }
 
 function decimal(data: DataSet, tag: string): number | undefined {
   const value = data.elements[tag] ? Number.parseFloat(data.string(tag, 0) ?? '') : Number.NaN
@@ -39,6 +43,8 @@ export function imageAttributes(data: DataSet): ImageAttributes {
   if (rows * columns > MAX_PIXELS) throw new Error(`${columns} x ${rows} pixels are too many`)
   const signed = data.uint16('x00280103') === 1
   const [center, width] = [decimal(data, 'x00281050'), decimal(data, 'x00281051')]
+  const shape = shapes[data.string('x00281056')?.trim() ?? ''] ?? 'linear'
+  const isWide = width !== undefined && (shape === 'linear' ? width >= 1 : width > 0)
   const padding = signed ? data.int16('x00280120') : data.uint16('x00280120')
   return {
     rows,
@@ -52,7 +58,7 @@ export function imageAttributes(data: DataSet): ImageAttributes {
     frames: Math.max(1, data.intString('x00280008') ?? 1),
     slope: decimal(data, 'x00281053') ?? 1,
     intercept: decimal(data, 'x00281052') ?? 0,
-    ...(center !== undefined && width !== undefined && width >= 1 && { window: { center, width } }),
+    ...(center !== undefined && width !== undefined && isWide && { window: { center, width, shape } }),
     ...(padding !== undefined && { padding }),
   }
 }

@@ -1,7 +1,8 @@
 import dicomParser, { type DataSet } from 'dicom-parser'
-import { BIG_ENDIAN, EXPLICIT, IMPLICIT } from './transfer-syntax.js'
+import { BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT } from './transfer-syntax.js'
 
 const PREAMBLE = 128
+const PIXELS = 'x7fe00010'
 
 const ascii = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to))
 
@@ -37,7 +38,8 @@ export function parseDicom(bytes: Uint8Array): Parsed {
     // The parser throws texts, and objects that hold one.
     const { exception, message } = error as { exception?: unknown; message?: string }
     const reason = String(message ?? exception ?? error)
-    if (/overrun|past the end|position/i.test(reason)) throw new Error('the file ends too early', { cause: error })
+    if (/missing required meta header attribute/.test(reason)) throw new Error('the file names no transfer syntax', { cause: error })
+    if (/overrun|past the end|position/i.test(reason)) throw new Error('the file ends too early, or an element in it has a wrong length', { cause: error })
     throw new Error('the file is damaged', { cause: error })
   }
 }
@@ -53,7 +55,20 @@ function parse(bytes: Uint8Array): Parsed {
     const transferSyntax = guessSyntax(bytes)
     return { data: dicomParser.parseDicom(bytes, { TransferSyntaxUID: transferSyntax }), transferSyntax }
   }
-  const meta = dicomParser.readPart10Header(bytes)
-  const transferSyntax = meta.string('x00020010') ?? EXPLICIT
-  return { data: dicomParser.parseDicom(bytes, { TransferSyntaxUID: transferSyntax }), transferSyntax }
+  // The types of the parser leave out where the data set begins.
+  const meta = dicomParser.readPart10Header(bytes) as DataSet & { readonly position: number }
+  const transferSyntax = meta.string('x00020010')
+  const start = meta.position
+  const implicit = transferSyntax !== undefined && ![IMPLICIT, DEFLATED].includes(transferSyntax) && !/^[A-Z]{2}$/.test(ascii(bytes, start + 4, start + 6))
+  if (implicit) return { data: parseImplicit(bytes.subarray(start)), transferSyntax }
+  return { data: dicomParser.parseDicom(bytes, { TransferSyntaxUID: transferSyntax }), transferSyntax: transferSyntax ?? EXPLICIT }
+}
+
+/** A data set without the VR of its elements, although its transfer syntax asks for them; the pixel data may be in fragments. */
+function parseImplicit(bytes: Uint8Array): DataSet {
+  const data = dicomParser.parseDicom(bytes, { TransferSyntaxUID: IMPLICIT, untilTag: PIXELS })
+  const element = data.elements[PIXELS]
+  if (element?.hadUndefinedLength)
+    dicomParser.findEndOfEncapsulatedElement(new dicomParser.ByteStream(dicomParser.littleEndianByteArrayParser, bytes, element.dataOffset), element)
+  return data
 }

@@ -2,8 +2,12 @@ import { greyPicture, type View } from '../grey-window.js'
 import type { Picture } from '../picture.js'
 import { frameSamples } from './frame-samples.js'
 import { imageAttributes } from './image-attributes.js'
+import { type LookupTable, lookUp, lookupTable } from './lookup-table.js'
 import { applyPalette } from './palette.js'
 import { parseDicom } from './parse-dicom.js'
+
+const MODALITY_LUT = 'x00283000'
+const VOI_LUT = 'x00283010'
 
 /** YCbCr of full range to red, green, blue (PS3.3 C.7.6.3.1.2), in place. */
 function toRgb(values: Float64Array): Float64Array {
@@ -17,8 +21,8 @@ function toRgb(values: Float64Array): Float64Array {
 }
 
 /**
- * A frame of a DICOM file as a picture: grey values after the modality transformation and a window (that of `view`, that of the file, or all values
- * of the frame), black for low values also in MONOCHROME1; colours as red, green, blue. Only elements that describe pixels are read, no text of the file is.
+ * A frame of a DICOM file as a picture: grey values after the modality transformation and a window (that of `view`, the table
+ * of shades or the window of the file, or all values of the frame), black for low values also in MONOCHROME1; colours as red, green, blue. Only elements that describe pixels are read, no text of the file is.
  * @param frame from 0; the middle one when left out
  * @throws Error when there is no such image, or it cannot be decoded
  */
@@ -35,9 +39,14 @@ export async function readDicom(bytes: Uint8Array, frame: number | undefined, vi
     return { data: Uint8Array.from(colours, (value) => Math.max(0, Math.min(shift > 0 ? value / 2 ** shift : value, 255))), width, height, channels: 3 }
   }
   if (photometric === 'PALETTE COLOR') return { data: applyPalette(parsed.data, parsed.transferSyntax, values), width, height, channels: 3 }
-  const modality = Float64Array.from(values, (value) => value * slope + intercept)
-  const plain = bitsStored <= 8 && !signed && slope === 1 && intercept === 0
+  const table = (sequence: string): LookupTable | undefined => lookupTable(parsed.data, parsed.transferSyntax, sequence, signed)
+  const meanings = table(MODALITY_LUT)
+  const modality = meanings ? lookUp(values, meanings) : Float64Array.from(values, (value) => value * slope + intercept)
+  const shades = view.window ? undefined : table(VOI_LUT)
+  const inverted = photometric === 'MONOCHROME1'
+  if (shades) return greyPicture(lookUp(modality, shades), { width, height, range: { low: 0, high: 2 ** shades.bits - 1 }, inverted })
+  const plain = bitsStored <= 8 && !signed && slope === 1 && intercept === 0 && !meanings
   const range = plain ? { low: 0, high: 2 ** bitsStored - 1 } : undefined
-  const ignored = padding === undefined ? undefined : padding * slope + intercept
-  return greyPicture(modality, { width, height, window: view.window ?? attributes.window, range, ignored, inverted: photometric === 'MONOCHROME1' })
+  const ignored = padding === undefined || meanings ? undefined : padding * slope + intercept
+  return greyPicture(modality, { width, height, window: view.window ?? attributes.window, range, ignored, inverted })
 }

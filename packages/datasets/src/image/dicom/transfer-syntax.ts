@@ -20,6 +20,7 @@ const codings: Readonly<Record<string, Coding>> = {
 export const BIG_ENDIAN = '1.2.840.10008.1.2.2'
 export const EXPLICIT = '1.2.840.10008.1.2.1'
 export const IMPLICIT = '1.2.840.10008.1.2'
+export const DEFLATED = '1.2.840.10008.1.2.1.99'
 
 /** @throws Error when no decoder is there for it */
 export function codingOf(transferSyntax: string): Coding {

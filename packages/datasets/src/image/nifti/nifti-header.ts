@@ -46,11 +46,16 @@ function versionOf(bytes: Uint8Array): { two: boolean; littleEndian: boolean } |
 
 export const isNifti = (bytes: Uint8Array): boolean => versionOf(bytes) !== undefined
 
-/** @throws Error when the header makes no sense, or the voxels are in another file */
+/** Whether the voxels are in a file of their own. */
+export function isPair(bytes: Uint8Array): boolean {
+  const version = versionOf(bytes)
+  return version !== undefined && text(bytes, version.two ? 4 : 344)[1] === 'i'
+}
+
+/** @throws Error when the header makes no sense */
 export function niftiHeader(bytes: Uint8Array): NiftiHeader {
   const { two, littleEndian } = versionOf(bytes)!
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (text(bytes, two ? 4 : 344)[1] === 'i') throw new Error('the voxels are in a file of their own (.img), which is not supported')
   const short = (at: number): number => view.getInt16(at, littleEndian)
   // Lengths and positions are integers of 2 or 8 bytes, coordinates floats of 4 or 8.
   const length = (one: number, second: number, index: number): number =>

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describeShared } from '@unidiag/testing/shared'
 import { describe, expect, it } from 'vitest'
+import { makeRelease } from '../../release/make-release.fixture.js'
 import { decode, decodeBytes } from '../decode.js'
 import type { View } from '../grey-window.js'
 import { isNifti } from './nifti-header.js'
@@ -11,7 +14,7 @@ const hash = (data: Uint8Array): string => createHash('sha256').update(data).dig
 describeShared('NIfTI volumes', (shared) => {
   const nifti = `${shared}/data/nifti`
 
-  // numpy: voxels to right, front, up by the affine, cut, scaled by the range of the header or of the volume, turned as radiologists look at them.
+  // nibabel 5.4.2 and numpy: voxels to right, front, up (`as_closest_canonical`), cut, scaled by the range of the header or of the volume, turned as radiologists look at them.
   it.each([
     ['anatomical.nii', 'axial', undefined, 33, 41, '2b64db7de64ef4d5'],
     ['anatomical.nii', 'coronal', 3, 33, 25, '5a7c885525d168fe'],
@@ -25,6 +28,24 @@ describeShared('NIfTI volumes', (shared) => {
     const picture = await decode(`${nifti}/${name}`, frame, { plane })
     expect([picture.width, picture.height, picture.channels]).toEqual([width, height, 1])
     expect(hash(picture.data)).toBe(expected)
+  })
+
+  it('reads a header and the voxels beside it', async () => {
+    const bytes = await readFile(`${nifti}/anatomical.nii`)
+    const header = Buffer.from(bytes.subarray(0, 348))
+    header.write('ni1', 344, 'latin1')
+    header.writeFloatBE(0, 108)
+    const voxels = bytes.subarray(bytes.readFloatBE(108))
+    const whole = await decode(`${nifti}/anatomical.nii`, 3)
+    for (const [end, content] of [
+      ['.img', voxels],
+      ['.img.gz', gzipSync(voxels)],
+    ] as const) {
+      const dir = await makeRelease({ 'a.hdr': header, [`a${end}`]: content })
+      expect((await decode(join(dir, 'a.hdr'), 3)).data).toEqual(whole.data)
+    }
+    const cut = await makeRelease({ 'a.hdr': header, 'a.img': voxels.subarray(0, 999) })
+    await expect(decode(join(cut, 'a.hdr'))).rejects.toMatchObject({ message: expect.stringContaining('the voxels end too early') })
   })
 
   it('shows a window of values', async () => {
@@ -44,7 +65,9 @@ describeShared('NIfTI volumes', (shared) => {
   })
 
   it('says that voxels are in another file, or that an archive is cut', async () => {
-    await expect(decode(`${nifti}/nifti1.hdr`)).rejects.toMatchObject({ message: expect.stringContaining('.img') })
+    await expect(decode(`${nifti}/nifti1.hdr`)).rejects.toMatchObject({ message: expect.stringMatching(/nifti1\.hdr: .*there is no nifti1\.img beside it/) })
+    const header = await readFile(`${nifti}/nifti1.hdr`)
+    await expect(decodeBytes('a.hdr', async () => header)).rejects.toMatchObject({ message: expect.stringContaining('in a file of their own (.img)') })
     const cut = (await readFile(`${nifti}/standard.nii.gz`)).subarray(0, -20)
     await expect(decodeBytes('a.nii.gz', async () => cut)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE', message: expect.stringContaining('a.nii.gz: ') })
   })

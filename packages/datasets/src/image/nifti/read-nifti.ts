@@ -1,6 +1,6 @@
 import { greyPicture, type View } from '../grey-window.js'
 import type { Picture } from '../picture.js'
-import { type NiftiHeader, niftiHeader } from './nifti-header.js'
+import { isPair, type NiftiHeader, niftiHeader } from './nifti-header.js'
 
 type Read = (view: DataView, at: number, littleEndian: boolean) => number
 
@@ -54,10 +54,13 @@ const planes = { axial: [2, 1, 0], coronal: [1, 2, 0], sagittal: [0, 2, 1] } as 
  * A slice of a volume as a picture, as radiologists look at it: the patient's right is left, front or head is up; in sagittal slices the front is left.
  * Grey values follow the window of `view`, the range that the file names, or the range of the volume.
  * @param frame from 0: slices from the feet (back, left) on, those of further volumes after them; the middle of the first volume when left out
+ * @param beside the voxels, where they are in a file of their own
  * @throws Error when the file is cut short or has another kind of voxels
  */
-export function readNifti(bytes: Uint8Array, frame: number | undefined, { window, plane }: View): Picture {
+export function readNifti(bytes: Uint8Array, frame: number | undefined, { window, plane }: View, beside?: Uint8Array): Picture {
+  if (isPair(bytes) && !beside) throw new Error('the voxels are in a file of their own (.img)')
   const header = niftiHeader(bytes)
+  const voxels = beside ?? bytes
   const { size, volumes, offset, slope, intercept, littleEndian, datatype } = header
   const type = datatypes[datatype]
   if (!type) throw new Error(`voxels of the type ${datatype} are not supported`)
@@ -69,8 +72,8 @@ export function readNifti(bytes: Uint8Array, frame: number | undefined, { window
   if (chosen >= frames) throw new Error(`there is no slice ${chosen}; slices go from 0 to ${frames - 1}`)
   const perVolume = size[0] * size[1] * size[2]
   const start = offset + Math.floor(chosen / slices.count) * perVolume * voxelBytes
-  if (start + perVolume * voxelBytes > bytes.length) throw new Error('the voxels end too early')
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (start + perVolume * voxelBytes > voxels.length) throw new Error('the voxels end too early')
+  const view = new DataView(voxels.buffer, voxels.byteOffset, voxels.byteLength)
   const meaning = (voxel: number): number => read(view, start + voxel * voxelBytes, littleEndian) * slope + intercept
   const strides = [1, size[0], size[0] * size[1]]
   const step = ({ voxel, count, backwards }: Axis, index: number): number => (backwards ? count - 1 - index : index) * strides[voxel]
