@@ -45,7 +45,8 @@ const fits = (torch: LibTorch, cuda: string | undefined): boolean => cuda === un
 async function fill(part: string, cuda: string | undefined): Promise<void> {
   const index = `https://download.pytorch.org/whl/${cuda ?? 'cpu'}`
   try {
-    await installPythonPackages(part, ['--extra-index-url', index, REQUIREMENT])
+    // libtorch for the CPU needs none of the packages that Python's torch does; for CUDA they hold NVIDIA's libraries.
+    await installPythonPackages(part, ['--extra-index-url', index, ...(cuda ? [] : ['--no-deps']), REQUIREMENT])
   } catch (error) {
     if (!(error instanceof NoPackage)) throw error
     throw new UniDiagError('BACKEND_UNAVAILABLE', `libtorch was not installed: ${error.message}`, { fix: instead(error, cuda), cause: error })

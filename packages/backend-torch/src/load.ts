@@ -7,8 +7,9 @@ import { type LibTorch, locateTorch, type Passed } from './locate.js'
 
 const require = createRequire(import.meta.url)
 
-const withCuda = 'Install a PyTorch for CUDA (see pytorch.org), or use `torch` on the CPU.'
-const install = 'Install PyTorch (`pip install torch`) or libtorch (Debian: `apt install libtorch-dev`), or point UNIDIAG_TORCH at the folder of one.'
+const withCuda = 'Run `unidiag backend install torch --cuda cu126` or install a PyTorch for CUDA (see pytorch.org), or use `torch` on the CPU.'
+const install =
+  'Run `unidiag backend install torch`, or install PyTorch (`pip install torch`) or libtorch (Debian: `apt install libtorch-dev g++`), or point UNIDIAG_TORCH at the folder of one.'
 
 function found(path: string | undefined): LibTorch {
   const passed: Passed = []

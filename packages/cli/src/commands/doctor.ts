@@ -27,7 +27,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 
 async function examine(): Promise<Report> {
   const backends = await probeBackends()
-  const chosen = backends.find(({ usable }) => usable)
+  const chosen = backends.find(({ usable, software }) => usable && !software)
   const passed = backends.slice(0, chosen ? backends.indexOf(chosen) : undefined).map(({ name }) => name)
   const [major, minor] = process.versions.node.split('.').map(Number)
   return {
@@ -43,7 +43,7 @@ async function examine(): Promise<Report> {
     choice: {
       name: chosen?.name ?? null,
       why: chosen
-        ? `the first that loads of ${backends.map(({ name }) => name).join(', ')}${passed.length > 0 ? `; ${passed.join(' and ')} did not load` : ''}`
+        ? `the first that loads of ${backends.map(({ name }) => name).join(', ')}${passed.length > 0 ? `; not ${passed.join(', ')}` : ''}`
         : 'no engine loads',
     },
   }
@@ -54,8 +54,8 @@ function format({ machine, node, backends, choice }: Report): string {
     `machine   ${machine.system}; ${machine.processor}; ${machine.cores} cores; ${machine.memoryGiB} GiB memory, ${machine.freeGiB} GiB free`,
     `node      ${node.version}${node.supported ? '' : ' - too old: UniDiag needs 20.19 or later'}`,
     ...backends.map(
-      ({ name, usable, problem, fix }) =>
-        `backend   ${name.padEnd(14)} ${usable ? 'loads' : `does not load: ${problem?.replace(/^the backend \S+ cannot start: /, '')}\n${' '.repeat(25)}fix: ${fix}`}`,
+      ({ name, usable, software, problem, fix }) =>
+        `backend   ${name.padEnd(14)} ${usable ? `loads${software ? ', without a GPU: by name only' : ''}` : `does not load: ${problem?.replace(/^the backend \S+ cannot start: /, '')}\n${' '.repeat(25)}fix: ${fix}`}`,
     ),
     `auto      ${choice.name ?? 'nothing'}: ${choice.why}`,
   ].join('\n')
