@@ -41,6 +41,7 @@ export async function evaluate(o: EvaluateOptions): Promise<Score> {
     ...o.loader,
     parts: [...o.loader.parts.filter((part) => part !== task), task],
     maxLength: o.loader.maxLength ?? model.text.maxLength,
+    padded: o.loader.padded || pooling === 'mean',
     samples,
     batchSize,
     random,

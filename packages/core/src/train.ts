@@ -26,6 +26,8 @@ export interface BatchInputs {
   readonly images: ImageLoader
   /** Length L of the text rows; the text encoder's longest when left out. */
   readonly maxLength?: number | undefined
+  /** See BatchLoaderOptions. */
+  readonly padded?: boolean | undefined
   readonly parts: readonly BatchPart[]
 }
 

@@ -26,6 +26,7 @@ export const feaMlm = definePlugin({
     const projection = featureProjection(parameters, 'feal_proj', fusion.width, options.feaDim)
     return {
       name: 'feaMlm',
+      readsPadding: options.positions === 'all',
       loss(step) {
         const forward = step.forward('feaMlm')
         const student = step.student({ image: 'masked', text: 'masked' })

@@ -25,6 +25,7 @@ export const itm = definePlugin({
     const head = new Linear(parameters, 'itm_head.fc', 2 * fusion.width, 2)
     return {
       name: 'itm',
+      readsPadding: options.pooling === 'mean',
       prepare: (draft) => matchingPairs(draft, options.excludeSelf),
       loss(step) {
         const pooled = step.pooled({ image: 'full', text: 'full', imageKey: itmKeys.image }, options.pooling)

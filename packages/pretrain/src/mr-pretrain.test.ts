@@ -1,9 +1,10 @@
 import { compose } from '@unidiag/core/compose'
 import { Dataset } from '@unidiag/core/contracts/dataset'
+import { Masker } from '@unidiag/core/contracts/objective'
 import { Teacher } from '@unidiag/core/contracts/teacher'
 import type { RunEvent, StepEvent } from '@unidiag/core/events'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
-import { definePlugin } from '@unidiag/core/plugin'
+import { type AnyPlugin, definePlugin } from '@unidiag/core/plugin'
 import { useBackend } from '@unidiag/testing/backends'
 import { tinyDataset } from '@unidiag/testing/tiny-data'
 import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
@@ -21,11 +22,12 @@ import { mrPretrain } from './mr-pretrain.js'
 import { randomPatch } from './random-patch.js'
 import { textMask } from './text-mask.js'
 
-const method = (options: Parameters<typeof mrPretrain>[0], seed = 1) =>
+const method = (options: Parameters<typeof mrPretrain>[0], seed = 1, { dropout = 0.1, plugins = [] }: { dropout?: number; plugins?: AnyPlugin[] } = {}) =>
   compose({
     seed,
     plugins: [
-      ...tinyPlugins(),
+      ...tinyPlugins({ dropout }),
+      ...plugins,
       randomPatch(),
       textMask({ mode: 'token' }),
       mimDecoder({ width: 8, layers: 1, heads: 2 }),
@@ -48,6 +50,25 @@ async function run(options: Parameters<typeof mrPretrain>[0], seed?: number) {
 
 describe('mrPretrain', () => {
   useBackend()
+
+  it('computes the same with texts padded to the longest of the batch as with full padding', async () => {
+    const readsPadding = definePlugin({
+      name: 'reads-padding',
+      provides: Masker,
+      options: z.strictObject({}),
+      setup: (): Masker => ({ name: 'reads-padding', modality: 'text', readsPadding: true }),
+    })
+    const losses = await Promise.all(
+      [[], [readsPadding()]].map(async (plugins) => {
+        const pipeline = await method({ steps: 5, batchSize: 2, optimizer: { learningRate: 2e-3 } }, 1, { dropout: 0, plugins })
+        const events: RunEvent[] = await lastValueFrom(pipeline.run().pipe(toArray()))
+        await pipeline.close()
+        return events.flatMap((event) => (event.type === 'step' ? Object.values(event.losses) : []))
+      }),
+    )
+    expect(losses[0]).toHaveLength(5 * 6)
+    for (const [i, loss] of losses[0].entries()) expect(loss).toBeCloseTo(losses[1][i], 4)
+  })
 
   it('sums five losses by Eq. 7, and lowers them', async () => {
     const { pipeline, steps } = await run({ steps: 60, batchSize: 4, optimizer: { learningRate: 2e-3, accumulate: 2 } })

@@ -46,7 +46,10 @@ export const textMask = definePlugin({
         draft.samples.forEach((sample, row) => {
           const rng = draft.rng('text-mask', sample.id)
           const own = ids.subarray(row * length, (row + 1) * length)
-          const selected = selectPositions({ ids: own, words: words(sample.text), specials, ratio: options.ratio, mode: options.mode satisfies MaskMode }, rng)
+          const selected = selectPositions(
+            { ids: own, length: draft.maxLength, words: words(sample.text), specials, ratio: options.ratio, mode: options.mode satisfies MaskMode },
+            rng,
+          )
           for (const position of selected) {
             labels[row * length + position] = own[position]
             own[position] = corrupted(own[position], rng)

@@ -4,8 +4,10 @@ export type MaskMode = 'hf-wwm-compat' | 'token' | 'word'
 
 /** One padded text, as the selection sees it. */
 export interface MaskableText {
-  /** Padded ids, `[L]`. */
+  /** Padded ids. */
   readonly ids: Int32Array
+  /** Length L that texts are padded to, or would be. */
+  readonly length: number
   /** Word of each id of the text before padding and cutting, -1 for specials; only for mode `word`. */
   readonly words: readonly number[]
   readonly specials: ReadonlySet<number>
@@ -30,7 +32,8 @@ export const selectionSize = (ratio: number, length: number): number => Math.min
 export function selectPositions(text: MaskableText, rng: Rng): number[] {
   const { ids, ratio, mode, specials } = text
   const isReal = (position: number): boolean => !specials.has(ids[position])
-  if (mode === 'hf-wwm-compat') return [...rng.permutation(ids.length).subarray(0, selectionSize(ratio, ids.length))].filter(isReal)
+  if (mode === 'hf-wwm-compat')
+    return [...rng.permutation(text.length).subarray(0, selectionSize(ratio, text.length))].filter((position) => position < ids.length && isReal(position))
 
   const real = [...ids.keys()].filter(isReal)
   if (real.length === 0) return []

@@ -29,7 +29,16 @@ async function makeTask(options: Record<string, unknown> = {}, datasets: Dataset
 }
 
 async function step(task: Task, of: Sample[] = samples): Promise<Step> {
-  const draft: BatchDraft = { index: 0, epoch: 0, samples: of, pool: of, arrays: {}, rng: () => new Random(0).rng('x'), image: async () => undefined }
+  const draft: BatchDraft = {
+    index: 0,
+    epoch: 0,
+    samples: of,
+    pool: of,
+    maxLength: 8,
+    arrays: {},
+    rng: () => new Random(0).rng('x'),
+    image: async () => undefined,
+  }
   await task.prepare?.(draft)
   return new Step({ model: {} as VisionLanguageModel, batch: { index: 0, epoch: 0, samples: of, arrays: draft.arrays, lost: [] }, training: false })
 }

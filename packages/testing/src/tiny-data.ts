@@ -85,7 +85,7 @@ export function tinyDraft({ samples = tinySamples(4), pool = samples, epoch = 0,
     [batchKeys.textMask]: { data: mask, shape: [samples.length, length] },
   }
   const rng: BatchDraft['rng'] = (stream, sampleId) => source.rng(stream, epoch, ...(sampleId === undefined ? [] : [sampleId]))
-  return { index: 0, epoch, samples, pool, arrays, rng, image: async (sample) => tinyPixels(sample) }
+  return { index: 0, epoch, samples, pool, maxLength: length, arrays, rng, image: async (sample) => tinyPixels(sample) }
 }
 
 /** A batch ready for a step. */

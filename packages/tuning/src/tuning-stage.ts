@@ -87,7 +87,7 @@ export function tuningStage(
       stage: name,
       model,
       samples,
-      loader: { ...loader, parts: [task] },
+      loader: { ...loader, parts: [task], padded: chosen.pooling === 'mean' },
       forward,
       transforms,
       validate:

@@ -89,6 +89,7 @@ export async function taskBatch(fixture: Fixture, task: Task): Promise<HostBatch
     ...batch,
     arrays: { ...batch.arrays },
     pool: samples,
+    maxLength: batch.arrays[batchKeys.textIds].shape[1],
     rng: (...path) => random.rng(...path.filter((p) => p !== undefined)),
     image: async () => undefined,
   }

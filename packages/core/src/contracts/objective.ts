@@ -1,4 +1,4 @@
-import type { Scalar } from '@tensorflow/tfjs-core'
+import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
 import type { BatchDraft } from '../data/batch-draft.js'
 import type { Step } from '../step.js'
 import { token } from '../token.js'
@@ -6,6 +6,8 @@ import { token } from '../token.js'
 /** Something that adds host arrays to a batch while it is prepared (off the step, ahead of it). */
 export interface BatchPart {
   prepare?(draft: BatchDraft): void | Promise<void>
+  /** What is computed depends on the features of padding tokens, so texts keep their full length. */
+  readonly readsPadding?: boolean
 }
 
 /** What to hide. `prepare` adds `image.keep`, `image.restore`, `image.removed` or `text.masked.*` (see `batch-keys.ts`). */
@@ -20,6 +22,16 @@ export interface Objective extends BatchPart {
   readonly name: string
   /** The raw, unweighted loss of one micro-batch. */
   loss(step: Step): Scalar
+  /** Left out by objectives that compare no vectors. */
+  readonly vectors?: PairVectors
+}
+
+/** Vectors of length 1, made of the encoders' tokens before fusion: their inner product says how well an image and a text go together. */
+export interface PairVectors {
+  /** @param tokens `[B, 1 + N', d_I]` @returns `[B, e]` */
+  image(tokens: Tensor3D): Tensor2D
+  /** @param tokens `[B, L, d_T]` @param mask `[B, L]` 1 = real token @returns `[B, e]` */
+  text(tokens: Tensor3D, mask: Tensor2D): Tensor2D
 }
 
 export const Masker = token<Masker>('Masker', { arity: 'many' })

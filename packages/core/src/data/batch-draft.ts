@@ -20,6 +20,8 @@ export interface BatchDraft {
   readonly samples: readonly Sample[]
   /** All samples of the split (for pre-drawn negatives). */
   readonly pool: readonly Sample[]
+  /** Longest text row there can be; the rows of this batch may be shorter. */
+  readonly maxLength: number
   readonly arrays: Record<string, HostArray>
   /** Random numbers that depend on (seed, stream, epoch, sample id) only. */
   rng(stream: string, sampleId?: string): Rng

@@ -55,6 +55,17 @@ const breaking = (...broken: number[]) => ({
 })
 
 describe('BatchLoader', () => {
+  it('pads to the longest text of the batch, or to the full length where a part reads padding', async () => {
+    const short = samples.filter(({ text }) => text === 'end')
+    const [trimmed] = await collect(loader({ samples: short }).batches({ epochs: 1 }))
+    expect(trimmed.arrays[batchKeys.textIds]).toEqual({ data: Int32Array.of(0, 13, 2, 0, 13, 2, 0, 13, 2), shape: [3, 3] })
+    expect(trimmed.arrays[batchKeys.textMask].data).toEqual(new Int32Array(9).fill(1))
+    for (const o of [{ padded: true }, { parts: [{ readsPadding: true }] }]) {
+      const [padded] = await collect(loader({ samples: short, ...o }).batches({ epochs: 1 }))
+      expect(padded.arrays[batchKeys.textIds]).toEqual({ data: Int32Array.of(0, 13, 2, 1, 0, 13, 2, 1, 0, 13, 2, 1), shape: [3, 4] })
+    }
+  })
+
   it('visits every sample once an epoch, in another order each', async () => {
     const it = loader()
     expect(it.batchesPerEpoch).toBe(3)

@@ -14,8 +14,10 @@ export interface BatchLoaderOptions {
   readonly samples: readonly Sample[]
   readonly tokenizer: Tokenizer
   readonly images: ImageLoader
-  /** Length L of every text row; longer texts are cut, keeping their end token. */
+  /** Length of the longest text row; longer texts are cut, keeping their end token. */
   readonly maxLength: number
+  /** Texts are padded to `maxLength`. When left out, only where a part reads padding; otherwise to the longest text of the batch, with equal results. */
+  readonly padded?: boolean | undefined
   readonly batchSize: number
   /** Maskers, objectives and tasks that add arrays, in this order. */
   readonly parts: readonly BatchPart[]
@@ -60,6 +62,7 @@ export class BatchLoader {
 
   async #batch(index: number): Promise<HostBatch> {
     const { batchSize, tokenizer, maxLength, parts, random, stage, images } = this.#o
+    const padded = this.#o.padded || parts.some(({ readsPadding }) => readsPadding)
     const epoch = Math.floor(index / this.batchesPerEpoch)
     const first = (index % this.batchesPerEpoch) * batchSize
     const chosen = Array.from(this.#sampler.slice(epoch, first, first + batchSize), (i) => this.#o.samples[i])
@@ -80,7 +83,8 @@ export class BatchLoader {
       epoch,
       samples,
       pool: this.#o.samples,
-      arrays: { [batchKeys.image]: { data: image, shape: [samples.length, side, side, 3] }, ...textRows(samples, tokenizer, maxLength) },
+      arrays: { [batchKeys.image]: { data: image, shape: [samples.length, side, side, 3] }, ...textRows(samples, tokenizer, maxLength, padded) },
+      maxLength,
       rng: (stream, sampleId) => random.rng(stream, stage, epoch, sampleId ?? index),
       image: async (sample) => pixels.get(sample) ?? this.#load(sample, epoch, lost),
     }

@@ -3,18 +3,24 @@ import type { Tokenizer } from '../contracts/tokenizer.js'
 import { batchKeys } from './batch-keys.js'
 import type { HostArray } from './host-array.js'
 
-/** Texts as padded rows: ids and padding mask, `[B, length]` int32. A longer text is cut, keeping its end token if it has one. */
-export function textRows(samples: readonly Sample[], tokenizer: Tokenizer, length: number): Record<string, HostArray> {
+/**
+ * Texts as padded rows: ids and padding mask, `[B, L]` int32. A text longer than `length` is cut, keeping its end token if it has one.
+ * @param padded L is `length`; otherwise it is that of the longest text
+ */
+export function textRows(samples: readonly Sample[], tokenizer: Tokenizer, length: number, padded = true): Record<string, HostArray> {
   const { eos, pad } = tokenizer.special
-  const shape = [samples.length, length]
-  const ids = new Int32Array(samples.length * length).fill(pad)
-  const mask = new Int32Array(samples.length * length)
-  for (const [row, { text }] of samples.entries()) {
+  const rows = samples.map(({ text }) => {
     const encoded = tokenizer.encode(text)
     const end = encoded.length > length && eos !== undefined ? [eos] : []
-    const kept = [...encoded.slice(0, length - end.length), ...end]
-    ids.set(kept, row * length)
-    mask.fill(1, row * length, row * length + kept.length)
+    return [...encoded.slice(0, length - end.length), ...end]
+  })
+  const width = padded ? length : Math.max(...rows.map((row) => row.length))
+  const shape = [samples.length, width]
+  const ids = new Int32Array(samples.length * width).fill(pad)
+  const mask = new Int32Array(samples.length * width)
+  for (const [i, row] of rows.entries()) {
+    ids.set(row, i * width)
+    mask.fill(1, i * width, i * width + row.length)
   }
   return { [batchKeys.textIds]: { data: ids, shape }, [batchKeys.textMask]: { data: mask, shape } }
 }
