@@ -133,7 +133,7 @@ export function toyStage(o: Partial<TrainOptions> & { dir?: string; teacher?: To
     model,
     teacher,
     samples: toySamples(o.n ?? 11),
-    loader: { tokenizer: toyTokenizer, images: toyImages, parts: [] },
+    loader: { tokenizer: toyTokenizer, images: toyImages, parts: [], padded: true },
     batchSize: 2,
     optimizer: {
       learningRate: 0.05,
