@@ -192,6 +192,22 @@ describe('retrieval', () => {
     await pipeline.close()
   })
 
+  it('says how far it is, now and then', async () => {
+    const pipeline = await compose({ plugins: plugins() })
+    let milliseconds = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      milliseconds += 6000
+      return milliseconds
+    })
+    const said: string[] = []
+    await evaluate(evaluation(pipeline, { onProgress: (message) => said.push(message) }))
+    clock.mockRestore()
+    expect(said.length).toBeGreaterThan(1)
+    expect(said.length).toBeLessThan(5)
+    for (const message of said) expect(message).toMatch(/^test: [2-5] of 5 images scored against 10 texts$/)
+    await pipeline.close()
+  })
+
   it('leaves out images that cannot be read, with their texts, and says so', async () => {
     broken.add('test-image-1')
     const pipeline = await compose({ plugins: plugins() })
@@ -211,6 +227,24 @@ describe('retrieval', () => {
     expect(events.find(({ type }) => type === 'score')).toMatchObject({ epoch: 0, score: { primary: 'mean@1' } })
     const parameters = pipeline.get(ParameterStore)
     expect(parameters.get('irtr_head.weight').value.dataSync()[0]).toBe(parameters.get('itm_head.fc.weight').value.dataSync()[1])
+    await pipeline.close()
+  })
+
+  it('goes by the matching head when only pre-training made the weights', async () => {
+    const pipeline = await compose({ plugins: [...plugins(), itm()] })
+    const parameters = pipeline.get(ParameterStore)
+    const read = (name: string) => parameters.get(name).value.dataSync()
+    await evaluate(evaluation(pipeline))
+    expect(read('irtr_head.weight')[0]).toBe(read('itm_head.fc.weight')[1])
+    // A head that was trained stays as it is.
+    parameters.get('irtr_head.weight').assign(
+      tensor(
+        Float32Array.from(read('irtr_head.weight'), () => 0.5),
+        [read('irtr_head.weight').length, 1],
+      ),
+    )
+    await evaluate(evaluation(pipeline))
+    expect(read('irtr_head.weight')[0]).toBe(0.5)
     await pipeline.close()
   })
 

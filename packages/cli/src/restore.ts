@@ -84,7 +84,11 @@ export function pluginsFor(tokens: readonly Token<never>[] | readonly Token<unkn
     size = wanted.size
     for (const { definition } of plugins) {
       if (!wanted.has(definition.provides)) continue
-      for (const need of Object.values(definition.needs ?? {}) as Need[]) if (!('kind' in need)) wanted.add(need)
+      for (const need of Object.values(definition.needs ?? {}) as Need[]) {
+        const token = 'kind' in need ? need.token : need
+        // Data sets are there when they are asked for: a prediction does without.
+        if (token !== (Dataset as Token<unknown>)) wanted.add(token)
+      }
     }
   }
   return plugins.filter(({ definition }) => wanted.has(definition.provides))

@@ -47,7 +47,8 @@ export function contrastiveLoss({ image, text, logScale, excluded }: Contrastive
   return mul(add(softmaxCrossEntropy(logits, own), softmaxCrossEntropy(transpose(logits), own)), 0.5)
 }
 
-const unit = (x: Tensor2D): Tensor2D => div(x, sqrt(add(sum(square(x), -1, true), EPSILON)))
+/** Rows of length 1. */
+export const unit = (x: Tensor2D): Tensor2D => div(x, sqrt(add(sum(square(x), -1, true), EPSILON)))
 
 /**
  * x, or `max` where x is above. There a gradient that would raise x is dropped, and one that lowers it passes: the same as clamping the parameter after its

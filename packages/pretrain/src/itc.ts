@@ -7,7 +7,7 @@ import { fixed, normal, ParameterStore } from '@unidiag/core/nn/parameter'
 import { sliceTokens } from '@unidiag/core/ops/tokens'
 import { definePlugin } from '@unidiag/core/plugin'
 import { z } from 'zod'
-import { atMost, contrastiveLoss } from './contrastive.js'
+import { atMost, contrastiveLoss, unit } from './contrastive.js'
 
 const EXCLUDED = 'itc.excluded'
 
@@ -43,14 +43,18 @@ export const itc = definePlugin({
     const scale = parameters.create('itc_head.logit_scale', [], fixed(Float32Array.of(-Math.log(options.temperature))), {
       trainable: options.learnTemperature,
     })
+    const imageVector = (tokens: Tensor3D): Tensor2D => projectImage.apply(options.imagePooling === 'first' ? first(tokens) : (mean(tokens, 1) as Tensor2D))
+    const textVector = (tokens: Tensor3D, mask: Tensor2D): Tensor2D =>
+      projectText.apply(options.textPooling === 'first' ? first(tokens) : meanOfReal(tokens, mask))
     return {
       name: 'itc',
+      vectors: { image: (tokens) => unit(imageVector(tokens)), text: (tokens, mask) => unit(textVector(tokens, mask)) },
       ...(options.excludeSelf && { prepare: excludeSameImage }),
       loss(step) {
         const texts = step.textTokens({ text: 'full' })
         return contrastiveLoss({
-          image: projectImage.apply(options.imagePooling === 'first' ? first(step.imageTokens(options)) : (mean(step.imageTokens(options), 1) as Tensor2D)),
-          text: projectText.apply(options.textPooling === 'first' ? first(texts.tokens) : meanOfReal(texts.tokens, texts.mask)),
+          image: imageVector(step.imageTokens(options)),
+          text: textVector(texts.tokens, texts.mask),
           logScale: atMost(scale.value as Scalar, Math.log(options.maxScale)),
           excluded: options.excludeSelf ? step.get<Tensor2D>(EXCLUDED) : undefined,
         })

@@ -1,14 +1,14 @@
-import { concat, dispose, reshape, slice, type Tensor, type Tensor2D, type Tensor3D, tensor, tidy } from '@tensorflow/tfjs-core'
+import { concat, dispose, gather, reshape, slice, type Tensor, type Tensor2D, type Tensor3D, tensor1d, tidy } from '@tensorflow/tfjs-core'
 import type { Sample } from '@unidiag/core/contracts/dataset'
 import type { Pooled } from '@unidiag/core/contracts/encoders'
 import { batchKeys } from '@unidiag/core/data/batch-keys'
-import type { HostArray } from '@unidiag/core/data/host-array'
 import { BatchLoader } from '@unidiag/core/data/loader'
 import { textRows } from '@unidiag/core/data/text-rows'
 import type { EvaluateOptions } from '@unidiag/core/evaluate'
 import { Forward } from '@unidiag/core/nn/forward'
 import { repeatEach } from '@unidiag/core/ops/repeat-each'
 import { prefetch } from '@unidiag/core/pump'
+import { readOnce, toTensor } from './host-tensors.js'
 import type { ScoreFile } from './score-file.js'
 
 const SECONDS_BETWEEN_REPORTS = 10
@@ -20,18 +20,20 @@ export interface PairScoreOptions {
   readonly pairs: number
   /** Where rows go as they are made, and come from when an evaluation goes on. */
   readonly file?: ScoreFile | undefined
+  /** The texts that an image is fused with, ascending; the others score -Infinity. All when left out. */
+  readonly wanted?: ((image: Sample) => Int32Array) | undefined
 }
 
 /**
  * Scores every image against every text. Texts are encoded once and kept, images are encoded once when their turn comes; only the fusion
- * runs for each pair, with nothing left out (reference: objectives.py).
+ * runs for each pair, with nothing left out unless that is wanted (reference: objectives.py).
  * @returns a row of scores by image; images that could not be loaded have none
  */
 export async function pairScores(
   o: EvaluateOptions,
   images: readonly Sample[],
   texts: readonly Sample[],
-  { head, pairs, file }: PairScoreOptions,
+  { head, pairs, file, wanted }: PairScoreOptions,
 ): Promise<Map<Sample, Float32Array>> {
   const { model, batchSize, pooling, random, split } = o
   const maxLength = o.loader.maxLength ?? model.text.maxLength
@@ -41,7 +43,7 @@ export async function pairScores(
   for (const [i, row] of done.entries()) if (!Number.isNaN(row[0])) rows.set(images[i], row)
   const samples = images.slice(done.length)
   if (samples.length === 0) return rows
-  const chunks = Array.from({ length: Math.ceil(texts.length / pairs) }, (_, i) => {
+  const chunks: TextChunk[] = Array.from({ length: Math.ceil(texts.length / pairs) }, (_, i) => {
     const encoded = textRows(texts.slice(i * pairs, (i + 1) * pairs), o.loader.tokenizer, maxLength)
     return tidy(() => {
       const mask = toTensor<Tensor2D>(encoded[batchKeys.textMask])
@@ -59,7 +61,13 @@ export async function pairScores(
         for (const image of samples.slice(next, next + batchSize)) {
           o.signal?.throwIfAborted()
           const i = batch.samples.indexOf(image)
-          const row = encoded && i >= 0 ? await rowOf(tidy(() => scoresOf(slice(encoded, [i, 0, 0], [1, -1, -1])))) : undefined
+          const row =
+            encoded && i >= 0
+              ? await scoresOf(
+                  tidy(() => slice(encoded, [i, 0, 0], [1, -1, -1])),
+                  wanted?.(image),
+                )
+              : undefined
           if (row) rows.set(image, row)
           await file?.append(row ?? new Float32Array(texts.length).fill(Number.NaN))
           next++
@@ -76,24 +84,39 @@ export async function pairScores(
   }
   return rows
 
-  function scoresOf(image: Tensor3D): Tensor {
-    const parts = chunks.map(({ tokens, mask }) =>
-      tidy(() => {
-        const streams = model.fusion.fuse(tokens, repeatEach(image, tokens.shape[0]), mask, inference)
-        return reshape(head(model.fusion.pool(streams, mask, pooling, inference)), [-1])
-      }),
-    )
-    return concat(parts)
+  /** @param image is disposed */
+  async function scoresOf(image: Tensor3D, some: Int32Array | undefined): Promise<Float32Array> {
+    const scored = tidy(() => {
+      const parts = chunks.flatMap((chunk, c) => {
+        const places = some && placesIn(some, c * pairs, pairs)
+        return places?.length === 0 ? [] : [tidy(() => fused(image, places ? chosen(chunk, places) : chunk))]
+      })
+      return parts.length === 0 ? undefined : concat(parts)
+    })
+    image.dispose()
+    const scores = scored ? await readOnce(scored) : new Float32Array(0)
+    if (!some) return scores
+    const row = new Float32Array(texts.length).fill(Number.NEGATIVE_INFINITY)
+    for (const [at, text] of some.entries()) row[text] = scores[at]
+    return row
+  }
+
+  function fused(image: Tensor3D, { tokens, mask }: TextChunk): Tensor {
+    const streams = model.fusion.fuse(tokens, repeatEach(image, tokens.shape[0]), mask, inference)
+    return reshape(head(model.fusion.pool(streams, mask, pooling, inference)), [-1])
   }
 }
 
-async function rowOf(scores: Tensor): Promise<Float32Array> {
-  try {
-    return Float32Array.from((await scores.data()) as Float32Array)
-  } finally {
-    scores.dispose()
-  }
+interface TextChunk {
+  readonly tokens: Tensor3D
+  readonly mask: Tensor2D
 }
 
-const toTensor = <T extends Tensor>({ data, shape }: HostArray): T =>
-  tensor(data, shape as number[], data instanceof Int32Array ? 'int32' : 'float32') as Tensor as T
+/** Those of ascending places that lie in a chunk, counted from its start. */
+const placesIn = (places: Int32Array, from: number, length: number): Int32Array =>
+  places.filter((place) => place >= from && place < from + length).map((place) => place - from)
+
+function chosen({ tokens, mask }: TextChunk, places: Int32Array): TextChunk {
+  const rows = tensor1d(places, 'int32')
+  return { tokens: gather(tokens, rows), mask: gather(mask, rows) }
+}
