@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { appendFile, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
@@ -76,6 +77,25 @@ describe('roco', () => {
   it('shuffles and cuts the retrieval view as Python does', async () => {
     const data = await open({ dir: await release(), view: 'retrieval', heldOut: 4 })
     expect(data.splits.map((split) => numbersOf(data, split))).toEqual(RETRIEVAL)
+  })
+
+  it('cuts validation and test after 2,000 items, as the reference does', async () => {
+    const lines = (first: number, count: number) =>
+      Array.from({ length: count }, (_, i) => `${idOf(first + i)}\t ${i % 11 === 7 ? 'Axial CT' : `Axial CT number ${i}.`}\n`).join('')
+    const dir = await makeRelease({
+      'train/radiology/captions.txt': lines(1, 3000),
+      'validation/radiology/captions.txt': lines(10001, 2600),
+      'test/radiology/captions.txt': lines(20001, 2500),
+      ...Object.fromEntries(Object.values(parts).map(({ folder }) => [`${folder}/radiology/images/x.jpg`, 1])),
+    })
+    const data = await open({ dir, view: 'retrieval', missing: 'keep' })
+    const ids = data.splits.map((split) => data.samples(split).map(({ imageId }) => imageId))
+    // The reference's steps in CPython 3.11 with random.seed(42): the first items, and sha256 of all joined by commas.
+    expect(ids.map((all) => [all.length, all[0], all.at(-1), createHash('sha256').update(all.join()).digest('hex').slice(0, 16)])).toEqual([
+      [2727, 'ROCO_02650', 'ROCO_02620', '8e238abffc91f235'],
+      [2000, 'ROCO_10089', 'ROCO_11237', '75577dbfc64f7e1a'],
+      [2000, 'ROCO_20496', 'ROCO_21078', '84fe2da51660cfda'],
+    ])
   })
 
   it('cuts before it drops missing images, or keeps them', async () => {

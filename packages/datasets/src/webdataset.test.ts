@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, open as openFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { readPicture } from './image/read-picture.js'
+import { TAR_HEADER, tarEnd, tarHeader, tarPadding } from './prepare/tar-blocks.js'
 import { temporaryFolder } from './release/broken-copy.fixture.js'
 import { jpeg, makeRelease } from './release/make-release.fixture.js'
 import { verifyDataset } from './verify.js'
@@ -77,6 +78,32 @@ describe('webdataset', () => {
   ])('says what is wrong with a shard: %s', async (_, make, message) => {
     const dir = await makeRelease({ 'train.tar': await make() })
     await expect(open({ dir })).rejects.toMatchObject({ code: 'DATA_MALFORMED', message: expect.stringMatching(message) })
+  })
+
+  it('takes memory for the index and for one image, however large the shards are', async () => {
+    // A shard of 1 GiB, most of it holes: 64 images of 16 MiB.
+    const dir = await temporaryFolder()
+    const file = await openFile(join(dir, 'train.tar'), 'w')
+    const size = 16 * 2 ** 20
+    let at = 0
+    for (let i = 0; i < 64; i++) {
+      await file.write(tarHeader(`${i}.jpg`, size), 0, TAR_HEADER, at)
+      at += TAR_HEADER + size
+      await file.write(Buffer.concat([tarHeader(`${i}.txt`, 6), Buffer.from('A knee'), tarPadding(6)]), 0, 2 * TAR_HEADER, at)
+      at += 2 * TAR_HEADER
+    }
+    await file.write(tarEnd(), 0, 2 * TAR_HEADER, at)
+    await file.close()
+    const before = process.memoryUsage.rss()
+    const data = await open({ dir })
+    expect(data.samples('train')).toHaveLength(64)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(size)
+    // In whatever order: none is kept.
+    for (let i = 0; i < 64; i++) {
+      const { image } = data.samples('train')[(i * 37) % 64]
+      expect(await (image as { encoded(): Promise<Uint8Array> }).encoded()).toHaveLength(size)
+    }
+    expect(process.memoryUsage().arrayBuffers).toBeLessThan(32 * size)
   })
 
   it('ignores a byte order mark in texts', async () => {
