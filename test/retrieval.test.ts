@@ -248,6 +248,22 @@ describe('retrieval', () => {
     await pipeline.close()
   })
 
+  it('does not cut a drawn text to the longest of the batch', async () => {
+    const pipeline = await compose({ plugins: plugins({ negatives: 30 }) })
+    const pool = dataset.samples('val')
+    const [batch] = [pool.toSorted((a, b) => a.text.length - b.text.length).slice(0, 1)]
+    const own = tinyTokenizer.encode(batch[0].text)
+    const arrays: Record<string, { data: Int32Array; shape: number[] }> = { 'text.ids': { data: Int32Array.from(own), shape: [1, own.length] } }
+    const rng = (stream: string, id = '') => new Random(0).rng(stream, id)
+    await pipeline.get(Task).prepare?.({ index: 0, epoch: 0, samples: batch, pool, maxLength: 16, arrays, rng, image: async () => undefined } as never)
+    const { data, shape } = arrays['irtr.texts.ids']
+    expect(shape[1]).toBeGreaterThan(own.length)
+    const rows = Array.from({ length: 31 }, (_, i) => [...data.subarray(i * shape[1], (i + 1) * shape[1])].filter((id) => id !== 1).join())
+    const whole = pool.map(({ text }) => tinyTokenizer.encode(text).join())
+    for (const row of rows) expect(whole).toContain(row)
+    await pipeline.close()
+  })
+
   it('draws texts of other images only, the same ones for the same seed', async () => {
     const length = 16
     const drawn = async (options: Parameters<typeof retrieval>[0]) => {
@@ -256,7 +272,7 @@ describe('retrieval', () => {
       const samples = dataset.samples('val')
       const arrays: Record<string, { data: Int32Array; shape: number[] }> = { 'text.ids': { data: new Int32Array(6 * length), shape: [6, length] } }
       const rng = (stream: string, id = '') => new Random(0).rng(stream, id)
-      await task.prepare?.({ index: 0, epoch: 0, samples, pool: samples, arrays, rng, image: async () => undefined } as never)
+      await task.prepare?.({ index: 0, epoch: 0, samples, pool: samples, maxLength: length, arrays, rng, image: async () => undefined } as never)
       await pipeline.close()
       const { data, shape } = arrays['irtr.texts.ids']
       expect(shape).toEqual([6 * 41, length])

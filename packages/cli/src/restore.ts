@@ -6,6 +6,7 @@ import { compose } from '@unidiag/core/compose'
 import { Dataset } from '@unidiag/core/contracts/dataset'
 import { Fusion, ImageEncoder, type Pooling, TextEncoder } from '@unidiag/core/contracts/encoders'
 import { ImageLoader } from '@unidiag/core/contracts/image-loader'
+import { Objective } from '@unidiag/core/contracts/objective'
 import { Stage } from '@unidiag/core/contracts/stage'
 import { Task } from '@unidiag/core/contracts/task'
 import { Tokenizer } from '@unidiag/core/contracts/tokenizer'
@@ -110,8 +111,10 @@ function withMeaning(plugin: AnyPlugin, { file, meaning }: Checkpoint): AnyPlugi
   return plugin
 }
 
-/** Those of the last stage that says how features are pooled. */
+/** Those of the last stage that says how features are pooled; without one (pre-training only), features are pooled as image-text matching pooled them. */
 function tuningSettings(plugins: readonly AnyPlugin[]): TuningSettings {
-  const stages = plugins.filter(({ definition }) => definition.provides === (Stage as Token<unknown>)).map(({ options }) => options as Partial<TuningSettings>)
-  return { pooling: 'mean-non-pad', batchSize: 16, ...stages.findLast(({ pooling }) => pooling !== undefined) }
+  const optionsOf = (token: Token<never> | Token<unknown>): Partial<TuningSettings>[] =>
+    plugins.filter(({ definition }) => definition.provides === token).map(({ options }) => options as Partial<TuningSettings>)
+  const pools = ({ pooling }: Partial<TuningSettings>): boolean => pooling !== undefined
+  return { pooling: optionsOf(Objective).find(pools)?.pooling ?? 'mean-non-pad', batchSize: 16, ...optionsOf(Stage).findLast(pools) }
 }

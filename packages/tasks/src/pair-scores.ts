@@ -44,7 +44,7 @@ export async function pairScores(
   const samples = images.slice(done.length)
   if (samples.length === 0) return rows
   const chunks: TextChunk[] = Array.from({ length: Math.ceil(texts.length / pairs) }, (_, i) => {
-    const encoded = textRows(texts.slice(i * pairs, (i + 1) * pairs), o.loader.tokenizer, maxLength)
+    const encoded = textRows(texts.slice(i * pairs, (i + 1) * pairs), o.loader.tokenizer, maxLength, pooling === 'mean')
     return tidy(() => {
       const mask = toTensor<Tensor2D>(encoded[batchKeys.textMask])
       return { mask, tokens: model.text.encode(toTensor<Tensor2D>(encoded[batchKeys.textIds]), mask, inference) }

@@ -27,7 +27,7 @@ export async function pairSimilarities(
     concat(
       Array.from({ length: Math.ceil(texts.length / batchSize) }, (_, i) => {
         signal?.throwIfAborted()
-        const rows = textRows(texts.slice(i * batchSize, (i + 1) * batchSize), o.loader.tokenizer, maxLength)
+        const rows = textRows(texts.slice(i * batchSize, (i + 1) * batchSize), o.loader.tokenizer, maxLength, false)
         return tidy(() => {
           const mask = toTensor<Tensor2D>(rows[batchKeys.textMask])
           return vectors.text(model.text.encode(toTensor<Tensor2D>(rows[batchKeys.textIds]), mask, forward), mask)

@@ -15,8 +15,9 @@ export const rankedTexts = 'irtr.texts'
  */
 export function addRankedTexts(draft: BatchDraft, tokenizer: Tokenizer, negatives: number, excludeSelf: boolean): void {
   const texts = draft.samples.flatMap((sample) => [sample, ...drawOthers(draft, sample, negatives, excludeSelf)])
-  const length = draft.arrays[batchKeys.textIds].shape[1]
-  const rows = textRows(texts, tokenizer, length)
+  // Drawn texts may be longer than those of the batch.
+  const isPadded = draft.arrays[batchKeys.textIds].shape[1] === draft.maxLength
+  const rows = textRows(texts, tokenizer, draft.maxLength, isPadded)
   draft.arrays[`${rankedTexts}.ids`] = rows[batchKeys.textIds]
   draft.arrays[`${rankedTexts}.mask`] = rows[batchKeys.textMask]
 }

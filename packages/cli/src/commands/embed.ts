@@ -89,6 +89,8 @@ async function write({ pipeline, checkpoint, settings }: Restored, o: EmbedOptio
     images: pipeline.get(ImageLoader),
     parts: [],
     maxLength: settings.maxLength ?? model.text.maxLength,
+    // The mean of all tokens counts padding.
+    padded: pooling === 'mean',
     samples,
     batchSize,
     random,

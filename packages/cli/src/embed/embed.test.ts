@@ -151,7 +151,7 @@ describe('unidiag embed', () => {
     expect(columns.id).toHaveLength(10)
     expect(columns.answer).toEqual(Array(10).fill(null))
     expect(columns).not.toHaveProperty('sample_text')
-    expect(JSON.parse(metadata.unidiag)).toMatchObject({ stage: 'mr-pretrain', pooling: 'mean-non-pad' })
+    expect(JSON.parse(metadata.unidiag)).toMatchObject({ stage: 'mr-pretrain', pooling: 'first' })
   })
 
   it('says what it cannot do before it does anything', async () => {
