@@ -1,9 +1,10 @@
-import { readFile, rm, truncate } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { describeShared } from '@unidiag/testing/shared'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
+import { dicomTexts } from './image/dicom/dicom-texts.js'
 import { imageFolder } from './image-folder.js'
 import { temporaryFolder } from './release/broken-copy.fixture.js'
 import { makeRelease } from './release/make-release.fixture.js'
@@ -90,5 +91,20 @@ describeShared('image-folder', (shared) => {
     const named = (await open({ dir, text: 'an image', tags: { modality: '00080060', body: '00180015' } })).samples('train')
     expect(named.map(({ fields }) => fields)).toEqual([{ folder: 'ct', modality: 'CT' }, { folder: 'ct' }, { folder: 'ct' }])
     expect((await verifyDataset('image-folder', dir)).problems).toMatchObject([{ kind: 'broken-image', file: 'ct/b.dcm' }])
+  })
+
+  it('tells no patient of any DICOM file, in samples, reports and errors', async () => {
+    const dir = `${shared}/data/dicom`
+    const said = JSON.stringify([(await open({ dir, text: 'an image' })).samples('train'), await verifyDataset('image-folder', dir)])
+    const identities = { name: '00100010', id: '00100020', birth: '00100030', institution: '00080080', physician: '00080090' }
+    const found = new Set<string>()
+    for (const name of await readdir(join(dir, 'pydicom')))
+      try {
+        for (const text of Object.values(dicomTexts(await readFile(join(dir, 'pydicom', name)), identities))) if (text.length > 3) found.add(text)
+      } catch {
+        // No DICOM file, or a damaged one.
+      }
+    expect(found.size).toBeGreaterThan(20)
+    expect([...found].filter((text) => said.includes(text))).toEqual([])
   })
 })

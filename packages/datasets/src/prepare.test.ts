@@ -249,6 +249,8 @@ describeShared('batches of prepared shards', (shared) => {
     for (const cut of ['square', 'whole'] as const) {
       const out = join(await temporaryFolder(), 'shards')
       expect((await prepareDataset(data, { out, loader, cut })).manifest.splits.train.lost).toBe(0)
+      // The patients of the first two files.
+      for (const name of await readdir(out)) expect((await readFile(join(out, name))).toString('latin1'), name).not.toMatch(/CompressedSamples|4MR1|1CT1/)
       expectEqual(await batches(await open(prepared({ dir: out })), loader, cut === 'whole', 1), await batches(data, loader, cut === 'whole', 1))
     }
   })
