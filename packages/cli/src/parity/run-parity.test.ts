@@ -41,9 +41,9 @@ describeShared('runParity', (shared) => {
     const roberta = await mkdtemp(join(tmpdir(), 'unidiag-parity-'))
     made.push(roberta)
     const weights = await readFloat32(join(reference, file))
-    const name = 'roberta.encoder.layer.1.output.dense.bias'
+    const name = 'roberta.encoder.layer.1.output.dense.weight'
     const { shape, data } = weights.get(name)!
-    await writeSafetensors(join(roberta, 'model.safetensors'), weights.set(name, { shape, data: data.map((value) => value + 0.01) }))
+    await writeSafetensors(join(roberta, 'model.safetensors'), weights.set(name, { shape, data: data.map((value) => value * 1.01) }))
     await symlink(join(reference, 'hf_roberta/config.json'), join(roberta, 'config.json'))
     const dir = await folder({
       hf_roberta: (link) => symlink(roberta, link),
