@@ -1,9 +1,10 @@
 import { engine, findBackend, registerBackend, setBackend } from '@tensorflow/tfjs-core'
+import type { Precision } from '@unidiag/core/backend/engines'
 import { UniDiagError } from '@unidiag/core/errors'
 import { theAddon, useAddon } from './aten.js'
 import { loadAddon } from './load.js'
 import type { LibTorch } from './locate.js'
-import { type Precision, setPrecision } from './precision.js'
+import { setPrecision } from './precision.js'
 import { registerKernels } from './register.js'
 import { TorchBackend } from './torch-backend.js'
 

@@ -1,5 +1,4 @@
-/** What matrix products and attention are computed in. Sums over products are kept in float32 either way, and so is everything else. */
-export type Precision = 'f32' | 'bf16'
+import type { Precision } from '@unidiag/core/backend/engines'
 
 let current: Precision = 'f32'
 

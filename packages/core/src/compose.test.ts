@@ -243,7 +243,7 @@ describe('the resolved config', () => {
       out: 'runs/x',
       plugins: [
         { '@me/encoder': { imageSize: 384, width: 8, pooling: 'first', optimizer: { learningRate: 1e-5, betas: [0.9, 0.98] } } },
-        { '@unidiag/core/backend/backend': { name: 'auto' } },
+        { '@unidiag/core/backend/backend': { name: 'auto', precision: 'f32' } },
       ],
       versions: { node: process.versions.node, '@unidiag/core': '0.1.0', '@tensorflow/tfjs-core': '4.22.0' },
     })

@@ -16,6 +16,14 @@ export const benchSizes = {
     fusion: { width: 384, layers: 3, heads: 6 },
     decoder: { width: 192, layers: 4, heads: 3 },
   },
+  base: {
+    batch: 2,
+    imageSize: 288,
+    vision: { width: 768, blocks: 11, heads: 12 },
+    text: { vocabSize: 50265, maxLength: 64, width: 768, layers: 12, heads: 12, ffn: 3072 },
+    fusion: { width: 768, layers: 6, heads: 12 },
+    decoder: { width: 384, layers: 4, heads: 6 },
+  },
 } as const
 
 export type BenchSize = keyof typeof benchSizes

@@ -16,6 +16,8 @@ const options = z.strictObject({
   name: z.enum(['auto', ...backendNames]).default('auto'),
   /** Threads of the torch and tensorflow engines; all cores when left out. */
   threads: z.int().positive().optional(),
+  /** `bf16`: matrix products and attention in bfloat16, with float32 weights and sums; the torch engines only. */
+  precision: z.enum(['f32', 'bf16']).default('f32'),
 })
 
 /** Chooses the tfjs engine that everything in the process computes with. */
@@ -23,5 +25,5 @@ export const backend: PluginFactory<Backend, typeof options> = definePlugin({
   name: '@unidiag/core/backend/backend',
   provides: Backend,
   options,
-  setup: ({ options }) => startBackend(options.name, { threads: options.threads }),
+  setup: ({ options }) => startBackend(options.name, { threads: options.threads, precision: options.precision }),
 })

@@ -15,9 +15,16 @@ export const backendNames = ['torch-gpu', 'tensorflow-gpu', 'torch', 'tensorflow
  */
 export type BackendName = (typeof backendNames)[number]
 
+/** What matrix products and attention are computed in; weights, sums and everything else are float32. */
+export type Precision = 'f32' | 'bf16'
+
+/** The engines that compute in bfloat16. */
+export const bf16Engines: readonly BackendName[] = ['torch-gpu', 'torch']
+
 export interface EngineOptions {
   /** Threads for the kernels, where the engine can choose (not wasm in Node: one thread); all cores when left out. */
   readonly threads?: number | undefined
+  readonly precision?: Precision | undefined
   /** Refuse a GPU engine that has no GPU and computes on the processor instead. */
   readonly hardwareOnly?: boolean
 }
@@ -59,8 +66,8 @@ const starters: Record<BackendName, (options: EngineOptions, load: Importer) => 
     await startTensorFlow('@tensorflow/tfjs-node-gpu', threads, load)
     if (!(engine().backend as unknown as { isUsingGpuDevice?: boolean }).isUsingGpuDevice) throw new NoGpu()
   },
-  'torch-gpu': ({ threads }, load) => startTorch({ device: 'cuda:0', threads }, load),
-  torch: ({ threads }, load) => startTorch({ threads }, load),
+  'torch-gpu': ({ threads, precision }, load) => startTorch({ device: 'cuda:0', threads, precision }, load),
+  torch: ({ threads, precision }, load) => startTorch({ threads, precision }, load),
   tensorflow: ({ threads }, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
 
   async webgpu({ hardwareOnly }, load) {
@@ -89,11 +96,13 @@ const starters: Record<BackendName, (options: EngineOptions, load: Importer) => 
   },
 }
 
+type TorchOptions = Pick<EngineOptions, 'threads' | 'precision'> & { readonly device?: string }
+
 interface TorchPackage {
-  startTorch(options: { device?: string; threads?: number | undefined }): Promise<unknown>
+  startTorch(options: TorchOptions): Promise<unknown>
 }
 
-async function startTorch(options: { device?: string; threads?: number | undefined }, load: Importer): Promise<void> {
+async function startTorch(options: TorchOptions, load: Importer): Promise<void> {
   const { startTorch } = (await load('@unidiag/backend-torch/backend')) as TorchPackage
   await startTorch(options)
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { UniDiagError } from '../errors.js'
 import { diagnose } from './diagnose.js'
-import { type BackendName, backendNames, type EngineOptions, type Importer, importModule, loadEngine } from './engines.js'
+import { type BackendName, backendNames, bf16Engines, type EngineOptions, type Importer, importModule, loadEngine } from './engines.js'
 import { registerMatMulGradient } from './matmul-gradient.js'
 import { registerWasmKernels } from './wasm-kernels.js'
 
@@ -25,9 +25,14 @@ const started = Symbol.for('unidiag.backend')
 /**
  * Makes a tfjs engine the one of this process, with the gradients and kernels that training needs.
  * @param name `auto` takes the first that loads: torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu (on a GPU), wasm, cpu; or the one that already runs
- * @throws UniDiagError BACKEND_UNAVAILABLE, TFJS_DUPLICATE
+ * @throws UniDiagError BACKEND_UNAVAILABLE, OPTION_INVALID, TFJS_DUPLICATE
  */
-export async function startBackend(name: BackendName | 'auto' = 'auto', { load = importModule, threads }: StartOptions = {}): Promise<StartedBackend> {
+export async function startBackend(
+  name: BackendName | 'auto' = 'auto',
+  { load = importModule, threads, precision }: StartOptions = {},
+): Promise<StartedBackend> {
+  if (precision === 'bf16' && name !== 'auto' && !bf16Engines.includes(name))
+    throw new UniDiagError('OPTION_INVALID', `the backend ${name} does not compute in bf16`, { fix: `Use precision f32, or one of ${bf16Engines.join(', ')}.` })
   const running = state[started]
   if (running) {
     if (name === 'auto' || name === running.name) return running
@@ -35,7 +40,8 @@ export async function startBackend(name: BackendName | 'auto' = 'auto', { load =
       fix: 'Use one backend a process: start another process for the other one.',
     })
   }
-  const chosen = name === 'auto' ? await firstThatLoads(threads, load) : await named(name, threads, load)
+  const options = { threads, precision }
+  const chosen = name === 'auto' ? await firstThatLoads(options, load) : await named(name, options, load)
   refuseSecondCopy(Object.keys(createRequire(import.meta.url).cache))
   await import('@unidiag/core/backend/tfjs-gradients')
   registerMatMulGradient()
@@ -44,20 +50,20 @@ export async function startBackend(name: BackendName | 'auto' = 'auto', { load =
   return chosen
 }
 
-async function named(name: BackendName, threads: number | undefined, load: Importer): Promise<StartedBackend> {
+async function named(name: BackendName, options: EngineOptions, load: Importer): Promise<StartedBackend> {
   try {
-    return { name, reason: `${name}, as asked for`, ...(await loadEngine(name, { threads }, load)) }
+    return { name, reason: `${name}, as asked for`, ...(await loadEngine(name, options, load)) }
   } catch (error) {
     const { what, fix } = diagnose(name, error)
     throw new UniDiagError('BACKEND_UNAVAILABLE', `the backend ${name} cannot start: ${what}`, { fix, cause: error })
   }
 }
 
-async function firstThatLoads(threads: number | undefined, load: Importer): Promise<StartedBackend> {
+async function firstThatLoads(options: EngineOptions, load: Importer): Promise<StartedBackend> {
   const passed: string[] = []
-  for (const name of backendNames) {
+  for (const name of options.precision === 'bf16' ? bf16Engines : backendNames) {
     try {
-      await loadEngine(name, { threads, hardwareOnly: true }, load)
+      await loadEngine(name, { ...options, hardwareOnly: true }, load)
       return { name, reason: passed.length === 0 ? `${name}, the first choice` : `${name}; passed over: ${passed.join('; ')}` }
     } catch (error) {
       passed.push(`${name} (${diagnose(name, error).what})`)
