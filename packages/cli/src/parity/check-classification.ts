@@ -12,7 +12,7 @@ export function checkClassification(fixture: Fixture): Promise<ParityGroup[]> {
     const losses = [['cross-entropy', tuned.computed.losses.total, fixture.downstream.cls.loss]] as const
     return [
       compareOutputs('classification: features, logits and loss', fixture, 'cls', tuned, losses),
-      compareCoefficients('classification: contributions and coefficients', fixture, 'cls', tuned),
+      compareCoefficients('GM-Coord, classification: contributions and coefficients', fixture, 'cls', tuned),
       compareNorms('classification: L2 of gradients', fixture, 'cls', tuned),
       compareReach('classification: which parameters get a gradient', fixture, 'cls', tuned),
       right(fixture, model.task, tuned.shown.get('cls.logits')!),

@@ -18,7 +18,7 @@ export function checkRetrieval(fixture: Fixture): Promise<ParityGroup[]> {
     return [
       start.result(),
       compareOutputs('retrieval: features, scores and loss', fixture, 'irtr', tuned, losses),
-      compareCoefficients('retrieval: contributions and coefficients', fixture, 'irtr', tuned),
+      compareCoefficients('GM-Coord, retrieval: contributions and coefficients', fixture, 'irtr', tuned),
       compareNorms('retrieval: L2 of gradients', fixture, 'irtr', tuned),
       compareReach('retrieval: which parameters get a gradient', fixture, 'irtr', tuned),
       compareRates('retrieval: cosine schedule and groups', fixture, 'irtr'),

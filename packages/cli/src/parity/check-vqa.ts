@@ -34,7 +34,7 @@ export async function checkVqa(fixture: Fixture): Promise<ParityGroup[]> {
     ] as const
     return [
       compareOutputs('VQA: features, logits and losses', fixture, 'vqa', tuned, losses),
-      compareCoefficients('GM-Coord: contributions and coefficients', fixture, 'vqa', tuned),
+      compareCoefficients('GM-Coord, VQA: contributions and coefficients', fixture, 'vqa', tuned),
       gradients(fixture, tuned),
       await scope(fixture, [...tuned.computed.gradients.keys()]),
       accuracy(fixture, model.task, tuned.shown.get('vqa.logits')!),
@@ -45,7 +45,7 @@ export async function checkVqa(fixture: Fixture): Promise<ParityGroup[]> {
 
 function gradients(fixture: Fixture, { computed, modulated }: Tuned): ParityGroup {
   const { vqa } = fixture.downstream
-  const group = new Comparison('GM-Coord: gradients before and after, and the deviation of the noise', tolerances.gradients)
+  const group = new Comparison('GM-Coord, VQA: gradients before and after, and the deviation of the noise', tolerances.gradients)
   group.numbers((name) => norm(computed.gradients.get(name)), vqa.grad_l2_before, isDeadWeight)
   group.numbers((name) => norm(modulated.get(name)), vqa.grad_l2_modulated, isDeadWeight)
   group.numbers((name) => std(computed.gradients.get(name)), vqa.noise_std, isDeadWeight)
@@ -57,7 +57,7 @@ const std = (values: Float32Array | undefined): number | undefined => values && 
 
 /** Which gradients change when a side dominates. */
 async function scope({ downstream: { vqa } }: Fixture, names: readonly string[]): Promise<ParityGroup> {
-  const group = new Comparison('GM-Coord: which gradients belong to which side', tolerances.exact)
+  const group = new Comparison('GM-Coord, VQA: which gradients belong to which side', tolerances.exact)
   const text = await changed(names, { text: 2, image: 1 })
   const image = await changed(names, { text: 1, image: 2 })
   group.names('text', text, vqa.names_scaled_by_k_text)

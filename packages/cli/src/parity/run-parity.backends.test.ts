@@ -9,7 +9,7 @@ const parts = [
   /^pre-training: gradients$/m,
   /^teacher after the steps$/m,
   /^TD-Calib: losses$/m,
-  ...['GM-Coord', 'classification', 'retrieval'].map((task) => new RegExp(`^${task}: contributions and coefficients$`, 'm')),
+  ...['VQA', 'classification', 'retrieval'].map((task) => new RegExp(`^GM-Coord, ${task}: contributions and coefficients$`, 'm')),
   /^retrieval: recall$/m,
   ...['pre-training', 'VQA', 'classification', 'retrieval'].map((task) => new RegExp(`^M3AE ${task}: `, 'm')),
   /^HuggingFace CLIP: imported/m,
