@@ -28,7 +28,8 @@ function compilerArguments(torch: LibTorch, output: string): string[] {
     `-I${headers()}`,
     `-I${torch.include}`,
     source,
-    ...(mac ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--no-as-needed']),
+    // Node resolves symbols when they are first called, where one that is missing ends the process; `now` makes it an error of loading.
+    ...(mac ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--no-as-needed', '-Wl,-z,now']),
     `-L${torch.lib}`,
     `-Wl,-rpath,${torch.lib}`,
     '-ltorch_cpu',

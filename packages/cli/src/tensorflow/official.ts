@@ -14,6 +14,7 @@ export async function officialInstall({ folder }: TfjsNode, gpu: boolean): Promi
     return undefined
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
-    return /hostname: '[^']+'|HTTP status \d+|TAR_BAD_ARCHIVE/.exec(error.message)?.[0] ?? error.message.split('\n')[0]
+    const host = /hostname: '([^']+)'/.exec(error.message)?.[1]
+    return host ? `${host} cannot be reached` : error.message.split('\n')[0]
   }
 }

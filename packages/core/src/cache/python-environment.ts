@@ -6,7 +6,10 @@ export class NoPackage extends Error {
   readonly missing: 'python' | 'pip'
 
   constructor(missing: 'python' | 'pip', cause: CommandFailed) {
-    super(missing === 'python' ? `Python makes no environment to get it with (${cause.message})` : `pip does not get it (${cause.message})`, { cause })
+    // pip's warnings are many, and tell of every retry.
+    const said = cause.message.split('\n').filter((line) => line.startsWith('ERROR: '))
+    const why = said.length > 0 ? said.join(' ') : cause.message
+    super(missing === 'python' ? `Python makes no environment to get it with (${why})` : `pip does not get it (${why})`, { cause })
     this.missing = missing
   }
 }
