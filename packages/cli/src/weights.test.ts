@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readSafetensors } from '@unidiag/core/io/safetensors'
+import { readSafetensors, writeSafetensors } from '@unidiag/core/io/safetensors'
 import { describeShared } from '@unidiag/testing/shared'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
@@ -60,6 +60,25 @@ describeShared('unidiag weights', (shared) => {
     const wrong = unidiag('weights', 'import', clip, '--config', join(dir, 'model.yaml'), '--set', 'clip-vit.width=16')
     expect(wrong.code).toBe(2)
     expect(wrong.err).toMatch(/^error CHECKPOINT_MISMATCH: .*does not fit the model/)
+  })
+
+  it('import takes a BERT of the hub into a text encoder of its kind', async () => {
+    const { tensors } = await readSafetensors(fileURLToPath(new URL('../../encoders/src/bert.reference.safetensors', import.meta.url)))
+    const own = Array.from(tensors).filter(([name]) => name.startsWith('weights.'))
+    const file = join(dir, 'bert.safetensors')
+    await writeSafetensors(file, new Map(own.map(([name, { shape, data }]) => [name.slice('weights.'.length), { shape, data: data as Float32Array }])))
+    await writeFile(
+      join(dir, 'bert.yaml'),
+      'plugins:\n  - bert: { vocabSize: 40, width: 12, layers: 2, heads: 3, ffn: 20, maxPositions: 10, maxLength: 8 }\n  - backend: { name: cpu }\n',
+    )
+    const { code, out } = unidiag('weights', 'import', file, '--config', join(dir, 'bert.yaml'))
+    expect(code).toBe(0)
+    expect(out.trim().split('\n')).toEqual([
+      `${file} (safetensors, names of hf-bert)`,
+      'loaded 37 parameters',
+      "skipped 2 x a dead weight: the text encoder's own pooler is never used",
+      'skipped 9 x the reference starts its language-model head anew',
+    ])
   })
 
   it('export writes weights under the names of M3AE', async () => {

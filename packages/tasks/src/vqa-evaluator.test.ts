@@ -52,11 +52,12 @@ describe('VqaEvaluator', () => {
     expect(score.credits).toEqual({ metric: 'overall', bySample: { 1: 1, 2: 0, 3: 1, 4: 0 } })
   })
 
-  it('says how sure it is for nothing', () => {
-    // Every answer has the same softmax.
-    const confidence = 1 / (1 + [0, 1, 2].slice(1).reduce((sum, i) => sum + Math.exp(-i - 3), 0))
-    expect(score.metrics.ece.value).toBeGreaterThan(0.4)
-    expect(score.metrics.ece.value).toBeLessThan(confidence)
+  it('is measured against how sure it is', () => {
+    // The probabilities of the four answers given lie in the last of 15 bins, and half of the answers are right.
+    const sure = (chosen: number): number => Math.exp(3) / (Math.exp(3) + [0, 1, 2].filter((i) => i !== chosen).reduce((sum, i) => sum + Math.exp(-i), 0))
+    const confidences = [0, 0, 2, 1].map(sure)
+    expect(Math.min(...confidences)).toBeGreaterThan(14 / 15)
+    expect(score.metrics.ece.value).toBeCloseTo(confidences.reduce((a, b) => a + b) / 4 - 0.5, 6)
   })
 
   it('says how it was measured', () => {
