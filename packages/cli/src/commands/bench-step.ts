@@ -11,7 +11,7 @@ interface Options {
   readonly threads?: number
   readonly precision: Precision
   readonly steps: number
-  readonly warmup: number
+  readonly warmup?: number
   readonly against?: string
   readonly python: string
   readonly attn: string
@@ -27,7 +27,7 @@ export function benchStepCommand(): Command {
     .option('--threads <n>', "the engine's threads (default: its own choice; 1 with --against)", count)
     .addOption(new Option('--precision <name>', 'of matrix products and attention').choices(['f32', 'bf16']).default('f32'))
     .option('--steps <n>', 'steps that are timed', count, 10)
-    .option('--warmup <n>', 'steps before them', count, 2)
+    .option('--warmup <n>', 'steps before them (default: enough for the preset)', count)
     .option('--against <script>', 'time the same step in PyTorch, in turns A B A B: the path of bench_torch.py')
     .option('--python <path>', 'with --against: a Python that has torch', 'python3')
     .addOption(new Option('--attn <name>', "with --against: PyTorch's attention").choices(['sdpa', 'eager']).default('sdpa'))
@@ -43,7 +43,7 @@ Examples:
 ${exitCodesHelp}`,
     )
     .action(async ({ json, against, python, attn, turns, ...o }: Options) => {
-      const timing = { backend: 'auto', ...o } as const
+      const timing = { backend: 'auto', warmup: benchSizes[o.preset].warmup, ...o } as const
       if (against === undefined) {
         const result = await benchStep(timing)
         console.log(json ? JSON.stringify(result) : describe(result))

@@ -1,6 +1,6 @@
 import { startBackend } from '@unidiag/core/backend/backend'
-import type { BackendName } from '@unidiag/core/backend/engines'
-import { Command } from 'commander'
+import type { BackendName, Precision } from '@unidiag/core/backend/engines'
+import { Command, Option } from 'commander'
 import { backendOption } from '../backend-option.js'
 import { exitCodes, exitCodesHelp } from '../exit-codes.js'
 import type { ParityGroup, ParityReport } from '../parity/report.js'
@@ -11,6 +11,7 @@ export function parityCommand(): Command {
     .description('Recompute every number of a folder of reference values (forward, losses, gradients, updates, teacher) and say how far apart they are.')
     .argument('<dir>', "folder in the format of its README, made by the authors' code")
     .addOption(backendOption())
+    .addOption(new Option('--precision <name>', 'of matrix products and attention; bf16 has tolerances of its own').choices(['f32', 'bf16']).default('f32'))
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -25,17 +26,20 @@ ${exitCodesHelp}`,
     .action(parity)
 }
 
-async function parity(dir: string, { backend = 'auto', json }: { backend?: BackendName | 'auto'; json?: boolean }): Promise<void> {
-  await startBackend(backend)
-  const report = await runParity(dir)
+async function parity(
+  dir: string,
+  { backend = 'auto', precision, json }: { backend?: BackendName | 'auto'; precision: Precision; json?: boolean },
+): Promise<void> {
+  await startBackend(backend, { precision })
+  const report = await runParity(dir, precision)
   console.log(json ? JSON.stringify(report, null, 2) : format(report))
   if (!report.passed) process.exitCode = exitCodes.problems
 }
 
-function format({ dir, backend, groups, notCovered, passed }: ParityReport): string {
+function format({ dir, backend, precision, groups, notCovered, passed }: ParityReport): string {
   const width = Math.max(...groups.map(({ name }) => name.length))
   return [
-    `${dir} on ${backend}`,
+    `${dir} on ${backend}${precision === 'f32' ? '' : `, ${precision}`}`,
     ...groups.flatMap((group) => line(group, width)),
     ...(notCovered.length > 0 ? ['left out:', ...notCovered.map(({ what, why }) => `  ${what}: ${why}`)] : []),
     passed

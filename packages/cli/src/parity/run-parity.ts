@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { startBackend } from '@unidiag/core/backend/backend'
+import type { Precision } from '@unidiag/core/backend/engines'
 import { checkClassification } from './check-classification.js'
 import { checkForward } from './check-forward.js'
 import { checkGradients } from './check-gradients.js'
@@ -12,7 +13,7 @@ import { checkSteps } from './check-steps.js'
 import { checkTdCalib } from './check-td-calib.js'
 import { checkVqa } from './check-vqa.js'
 import { readFixture } from './fixture.js'
-import type { NotCovered, ParityGroup, ParityReport } from './report.js'
+import { inBf16, type NotCovered, type ParityGroup, type ParityReport } from './report.js'
 
 const checks = [
   checkForward,
@@ -41,17 +42,18 @@ const noHub: NotCovered = { what: "HuggingFace's CLIP and RoBERTa, position tabl
 /**
  * Recomputes every number of a folder of reference numbers (the folder's README is its contract) with the plugins of UniDiag.
  * Runs on the backend that is started, `auto` when none is.
+ * @param precision what that backend computes in
  * @throws UniDiagError DATA_MISSING naming a file that is not there, DATA_MALFORMED, CHECKPOINT_INVALID
  */
-export async function runParity(dir: string): Promise<ParityReport> {
+export async function runParity(dir: string, precision: Precision = 'f32'): Promise<ParityReport> {
   const fixture = await readFixture(dir)
   const { name: backend } = await startBackend()
   const groups: ParityGroup[] = []
   for (const check of checks) {
-    groups.push(...(await check(fixture)))
+    groups.push(...(await check(fixture)).map((group) => (precision === 'bf16' ? inBf16(group) : group)))
     // Node frees what WebGPU holds between turns of its event loop only.
     await turn()
   }
   const left = fixture.hub ? notCovered : [...notCovered, noHub]
-  return { dir, backend, groups, notCovered: left, passed: groups.every((group) => group.passed) }
+  return { dir, backend, precision, groups, notCovered: left, passed: groups.every((group) => group.passed) }
 }
