@@ -9,9 +9,8 @@ import { Forward } from '@unidiag/core/nn/forward'
 import { repeatEach } from '@unidiag/core/ops/repeat-each'
 import { prefetch } from '@unidiag/core/pump'
 import { readOnce, toTensor } from './host-tensors.js'
+import { nowAndThen } from './now-and-then.js'
 import type { ScoreFile } from './score-file.js'
-
-const SECONDS_BETWEEN_REPORTS = 10
 
 export interface PairScoreOptions {
   /** `[P, 1]` scores of pooled pairs. */
@@ -51,7 +50,7 @@ export async function pairScores(
     })
   })
   const loader = new BatchLoader({ ...o.loader, parts: [], maxLength, samples, batchSize, random, stage: `evaluate/${split}`, augment: false, shuffle: false })
-  let reported = performance.now()
+  const report = nowAndThen(o.onProgress)
   let next = 0
   try {
     for await (const batch of prefetch(loader.batches({ epochs: 1 }), 1)) {
@@ -71,9 +70,7 @@ export async function pairScores(
           if (row) rows.set(image, row)
           await file?.append(row ?? new Float32Array(texts.length).fill(Number.NaN))
           next++
-          if (performance.now() - reported < 1000 * SECONDS_BETWEEN_REPORTS) continue
-          reported = performance.now()
-          o.onProgress?.(`${split}: ${done.length + next} of ${images.length} images scored against ${texts.length} texts`)
+          report(() => `${split}: ${done.length + next} of ${images.length} images scored against ${texts.length} texts`)
         }
       } finally {
         encoded?.dispose()

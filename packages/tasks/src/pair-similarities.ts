@@ -8,6 +8,7 @@ import type { EvaluateOptions } from '@unidiag/core/evaluate'
 import { inference } from '@unidiag/core/nn/forward'
 import { prefetch } from '@unidiag/core/pump'
 import { readOnce, toTensor } from './host-tensors.js'
+import { nowAndThen } from './now-and-then.js'
 
 /**
  * How similar every image and every text are by the vectors of a contrastive objective: each is encoded once, and nothing is fused.
@@ -47,6 +48,7 @@ export async function pairSimilarities(
     shuffle: false,
   })
   const out = new Map<Sample, Float32Array>()
+  const report = nowAndThen(o.onProgress)
   try {
     for await (const batch of prefetch(loader.batches({ epochs: 1 }), 1)) {
       signal?.throwIfAborted()
@@ -55,6 +57,7 @@ export async function pairSimilarities(
         tidy(() => matMul(vectors.image(model.image.encode(toTensor(batch.arrays[batchKeys.image]), forward)), transpose(ofTexts))),
       )
       for (const [i, image] of batch.samples.entries()) out.set(image, similar.slice(i * texts.length, (i + 1) * texts.length))
+      report(() => `${split}: ${out.size} of ${images.length} images compared with ${texts.length} texts`)
     }
   } finally {
     ofTexts.dispose()
