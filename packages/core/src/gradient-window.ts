@@ -8,9 +8,13 @@ export class GradientWindow {
   readonly #losses = new Map<string, number>()
   #count = 0
 
-  /** Takes ownership of the gradients. */
-  add({ losses, gradients }: ComputedGradients): void {
+  /** A micro-batch begins. */
+  begin(): void {
     this.#count++
+  }
+
+  /** Adds terms of the micro-batch's loss. Takes ownership of the gradients. */
+  add({ losses, gradients }: ComputedGradients): void {
     for (const [name, loss] of Object.entries(losses)) this.#losses.set(name, (this.#losses.get(name) ?? 0) + loss)
     for (const [name, gradient] of gradients) {
       const sum = this.#sums.get(name)

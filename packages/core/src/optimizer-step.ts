@@ -2,7 +2,7 @@ import { tidy } from '@tensorflow/tfjs-core'
 import type { HostBatch } from './data/batch-draft.js'
 import { UniDiagError } from './errors.js'
 import { GradientWindow } from './gradient-window.js'
-import { computeGradients } from './nn/compute-gradients.js'
+import { type ComputedGradients, computeGradients } from './nn/compute-gradients.js'
 import { noGrad } from './nn/no-grad.js'
 import type { Parameter } from './nn/parameter.js'
 import { globalNorm } from './ops/global-norm.js'
@@ -11,7 +11,7 @@ import { clipByGlobalNorm } from './optim/clip.js'
 import { parameterGroups } from './optim/groups.js'
 import { schedule } from './optim/schedule.js'
 import type { RunContext } from './run-context.js'
-import { Step } from './step.js'
+import { Step, type StepLoss } from './step.js'
 import type { TrainOptions } from './train.js'
 
 /** What an optimiser step did. */
@@ -49,20 +49,25 @@ export class OptimizerStep {
 
   /** Computes the gradients of a micro-batch. @param step optimiser steps done so far @throws UniDiagError GRADIENT_NONFINITE */
   add(batch: HostBatch, step: number): void {
-    const { stage, model, teacher, forward } = this.#o
+    const { stage, model, teacher, apart = [] } = this.#o
     const rng = (...path: (string | number)[]) => this.#context.random.rng('step', stage, batch.index, ...path)
-    const computed = computeGradients(this.#parameters, () => {
-      const micro = new Step({ model, batch, training: true, rng, ...(teacher && { teacher }) })
-      const loss = forward(micro)
+    const compute = (f: (micro: Step) => StepLoss): ComputedGradients =>
+      computeGradients(this.#parameters, () => f(new Step({ model, batch, training: true, rng, ...(teacher && { teacher }) })))
+    const observed = (micro: Step): StepLoss => {
+      const loss = this.#o.forward(micro)
       for (const transform of this.#transforms) noGrad(() => transform.observe?.(micro))
       return loss
-    })
-    this.#window.add(computed)
-    this.#samples += batch.samples.length
-    if (!Object.values(computed.losses).every(Number.isFinite)) {
-      const losses = Object.entries(computed.losses).map(([name, loss]) => `${name} ${loss}`)
-      throw new UniDiagError('GRADIENT_NONFINITE', `${stage}: the loss of step ${step + 1} is not finite (${losses.join(', ')})`)
     }
+    this.#window.begin()
+    for (const f of [...apart, observed]) {
+      const computed = compute(f)
+      this.#window.add(computed)
+      if (!Object.values(computed.losses).every(Number.isFinite)) {
+        const losses = Object.entries(computed.losses).map(([name, loss]) => `${name} ${loss}`)
+        throw new UniDiagError('GRADIENT_NONFINITE', `${stage}: the loss of step ${step + 1} is not finite (${losses.join(', ')})`)
+      }
+    }
+    this.#samples += batch.samples.length
   }
 
   /** Applies what was added. @returns undefined when nothing was (every sample lost) @throws UniDiagError GRADIENT_NONFINITE */

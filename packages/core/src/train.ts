@@ -47,6 +47,8 @@ export interface TrainOptions {
   /** Batches prepared ahead of the step. */
   readonly ahead: number
   forward(step: Step): StepLoss
+  /** More terms of the loss that share no pass with it: each is walked back on its own, which lowers the peak of memory and changes no gradient. */
+  readonly apart?: readonly ((step: Step) => StepLoss)[]
   /** Those that name other stages are left out. */
   readonly transforms: readonly GradientTransform[]
   /** Scores the model after every `every` epochs and at the end; an improvement of the primary metric writes `best`. */

@@ -25,6 +25,7 @@ export const itm = definePlugin({
     const head = new Linear(parameters, 'itm_head.fc', 2 * fusion.width, 2)
     return {
       name: 'itm',
+      apart: true,
       readsPadding: options.pooling === 'mean',
       prepare: (draft) => matchingPairs(draft, options.excludeSelf),
       loss(step) {

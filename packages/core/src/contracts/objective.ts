@@ -22,6 +22,8 @@ export interface Objective extends BatchPart {
   readonly name: string
   /** The raw, unweighted loss of one micro-batch. */
   loss(step: Step): Scalar
+  /** Shares no pass with other objectives: it may be computed and walked back by itself, so that its activations and theirs are not held at once. */
+  readonly apart?: boolean
   /** Left out by objectives that compare no vectors. */
   readonly vectors?: PairVectors
 }

@@ -13,7 +13,7 @@ import { all, optional, type Resolved } from '../token.js'
 import { train } from '../train.js'
 import { trainingOptions } from './options.js'
 import { chooseDataset, trainingSamples } from './training-data.js'
-import { weightedLoss, weightedObjectives } from './weighted-loss.js'
+import { separable, weightedLoss, weightedObjectives } from './weighted-loss.js'
 
 /** What a stage of masked reconstruction needs of its pipeline. */
 export const reconstructionNeeds = {
@@ -56,6 +56,7 @@ export type ReconstructionOptions = z.output<ReturnType<typeof reconstructionOpt
 export function reconstructionStage(name: string, needs: Resolved<typeof reconstructionNeeds>, options: ReconstructionOptions): Stage {
   const { tokenizer, images, teacher, maskers, transforms, datasets } = needs
   const terms = weightedObjectives(name, needs.objectives, options)
+  const [together, ...apart] = separable(terms)
   const samples = [options.dataset].flat().flatMap((dataset) => trainingSamples(name, chooseDataset(name, datasets, dataset), options))
   const { epochs, steps, batchSize, augment, ahead, checkpointEvery, optimizer, maxLength } = options
   return {
@@ -75,7 +76,8 @@ export function reconstructionStage(name: string, needs: Resolved<typeof reconst
         ahead,
         checkpointEvery,
         transforms,
-        forward: (step) => weightedLoss(terms, step),
+        forward: (step) => weightedLoss(together, step),
+        apart: apart.map((group) => (step) => weightedLoss(group, step)),
       }),
   }
 }

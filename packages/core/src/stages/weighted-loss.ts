@@ -39,3 +39,10 @@ export function weightedLoss(terms: readonly WeightedObjective[], step: Step): S
   const parts = Object.fromEntries(terms.map(({ objective }) => [objective.name, objective.loss(step)]))
   return { total: addN(terms.map(({ objective, weight }) => mul(parts[objective.name], weight))) as Scalar, parts }
 }
+
+/** The terms in groups that share no pass with each other: first those that are computed together, then each of the others. */
+export function separable(terms: readonly WeightedObjective[]): readonly [readonly WeightedObjective[], ...(readonly WeightedObjective[])[]] {
+  const apart = terms.filter(({ objective }) => objective.apart).map((term) => [term])
+  const together = terms.filter(({ objective }) => !objective.apart)
+  return together.length > 0 ? [together, ...apart] : [apart[0], ...apart.slice(1)]
+}
