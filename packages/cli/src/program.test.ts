@@ -31,15 +31,28 @@ async function unidiag(...args: string[]): Promise<number> {
 }
 
 describe('unidiag', () => {
-  it.each(['', 'run', 'ablate', 'eval', 'predict', 'embed', 'parity', 'data', 'data verify', 'data prepare', 'doctor', 'bench', 'bench step'])(
-    '%s --help shows examples and exit codes',
-    async (command) => {
-      expect(await unidiag(...command.split(' ').filter(Boolean), '--help')).toBe(0)
-      expect(out).toContain(`Usage: ${['unidiag', command].join(' ').trim()}`)
-      // Those two only hold others.
-      if (command !== 'data' && command !== 'bench') expect(out).toMatch(/Examples?:\n {2}\$ unidiag[\s\S]*Exit codes:/)
-    },
-  )
+  it.each([
+    '',
+    'run',
+    'ablate',
+    'eval',
+    'predict',
+    'embed',
+    'parity',
+    'data',
+    'data verify',
+    'data prepare',
+    'doctor',
+    'backend install torch',
+    'backend install tensorflow',
+    'bench',
+    'bench step',
+  ])('%s --help shows examples and exit codes', async (command) => {
+    expect(await unidiag(...command.split(' ').filter(Boolean), '--help')).toBe(0)
+    expect(out).toContain(`Usage: ${['unidiag', command].join(' ').trim()}`)
+    // Those two only hold others.
+    if (command !== 'data' && command !== 'bench') expect(out).toMatch(/Examples?:\n {2}\$ unidiag[\s\S]*Exit codes:/)
+  })
 
   it.each([
     [['rnu'], /unknown command 'rnu'\n\(Did you mean run\?\)/],
@@ -47,6 +60,7 @@ describe('unidiag', () => {
     [['run'], /missing required argument 'config'/],
     [['predict', '--image', 'x'], /required option '--checkpoint <path>' not specified/],
     [['run', 'x.yaml', '--backend', 'wsam'], /Allowed choices are auto, torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu, wasm, cpu/],
+    [['backend', 'install', 'torch', '--cuda', '12.6'], /expected PyTorch's name of a CUDA version\nfix: .*--cuda cu126/],
     [['bench', 'step', '--steps', '0'], /Expected a whole number from 1/],
     [['run', 'none.yaml'], /^error CONFIG_UNREADABLE: .*none\.yaml.*\nfix: /],
     [['eval', 'none'], /^error CHECKPOINT_INVALID: .*none\nfix: /],
