@@ -83,9 +83,13 @@ export function locateTorch(path: string | undefined, passed: Passed): LibTorch 
   const python = inPython(passed)
   if (python !== undefined) return python
   for (const prefix of ['/usr', '/usr/local', '/opt/libtorch', '/opt/homebrew']) {
-    const system = at(`system ${prefix}`, prefix, passed)
+    const missing: Passed = []
+    const system = at(`system ${prefix}`, prefix, missing)
     if (system !== undefined) return system
+    // Of the usual places only those that have a part of it are worth a word.
+    if (existsSync(join(prefix, 'include/ATen'))) passed.push(...missing)
   }
+  passed.push('system: has none')
   return inEnvironment(join(cacheDir(), 'torch'), passed)
 }
 
@@ -93,6 +97,6 @@ export function locateTorch(path: string | undefined, passed: Passed): LibTorch 
 export function inEnvironment(folder: string, passed: Passed): LibTorch | undefined {
   const [python3] = matching(join(folder, 'lib'), /^python3/)
   if (python3 !== undefined) return at('cache', join(python3, 'site-packages/torch'), passed)
-  passed.push(`cache: nothing was installed into ${folder}`)
+  passed.push(`${folder}: nothing was installed`)
   return undefined
 }

@@ -1,4 +1,6 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { setImmediate as later } from 'node:timers'
+import { SoftwareAdapter } from './diagnose.js'
 import type { Importer } from './engines.js'
 
 /** What is known of an adapter before a device is made. */
@@ -43,9 +45,19 @@ const asynchronous: Readonly<Record<string, readonly string[]>> = {
 
 const PAUSE_MS = 0.05
 
-/** Starts the npm package `webgpu` and puts its globals where tfjs looks for them. Throws what loading it throws. */
-export async function startDawn(load: Importer): Promise<Dawn> {
+/** Whether there is a device that a GPU's driver would open; known on Linux only. */
+const mayHaveGpu = (): boolean =>
+  process.platform !== 'linux' ||
+  ['/dev/nvidia0', '/dev/dxg'].some((device) => existsSync(device)) ||
+  (existsSync('/dev/dri') && readdirSync('/dev/dri').some((device) => device.startsWith('renderD')))
+
+/**
+ * Starts the npm package `webgpu` and puts its globals where tfjs looks for them. Throws what loading it throws.
+ * @param hardwareOnly do not even ask where there can be no GPU: Dawn complains on stderr
+ */
+export async function startDawn(load: Importer, hardwareOnly = false): Promise<Dawn> {
   const { create, globals } = (await load('webgpu')) as DawnPackage
+  if (hardwareOnly && !mayHaveGpu()) throw new SoftwareAdapter('the processor')
   globals[ticksOf] ??= new DawnTicks(globals)
   const ticks = globals[ticksOf]
   Object.assign(globalThis, globals)

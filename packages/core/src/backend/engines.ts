@@ -71,7 +71,7 @@ const starters: Record<BackendName, (options: EngineOptions, load: Importer) => 
   tensorflow: ({ threads }, load) => startTensorFlow('@tensorflow/tfjs-node', threads, load),
 
   async webgpu({ hardwareOnly }, load) {
-    const dawn = await startDawn(load)
+    const dawn = await startDawn(load, hardwareOnly)
     if (!dawn.adapter) throw new NoAdapter()
     const software = dawn.adapter.isFallbackAdapter
     if (software && hardwareOnly) throw new SoftwareAdapter(dawn.adapter.description)
