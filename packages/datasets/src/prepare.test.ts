@@ -23,7 +23,7 @@ const open = async ({ definition, options }: AnyPlugin): Promise<Dataset> => def
 
 function loaderOf(options: Parameters<typeof images>[0]): ImageLoader {
   const { definition } = images
-  const loader = definition.setup({ needs: { encoder: undefined }, options: definition.options.parse({ threads: 1, ...options }) }) as ImageLoader
+  const loader = definition.setup({ needs: {}, options: definition.options.parse({ threads: 1, ...options }) }) as ImageLoader
   onTestFinished(() => definition.teardown?.(loader))
   return loader
 }

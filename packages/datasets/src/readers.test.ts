@@ -22,7 +22,7 @@ const tokenizer = {
 /** Ids of the samples of all splits that a run does without, with the reasons. */
 async function lostOf(dataset: Dataset): Promise<{ id: string; reason: string }[]> {
   const { definition } = images
-  const loader = definition.setup({ needs: { encoder: undefined }, options: definition.options.parse({ size: 8, threads: 1 }) })
+  const loader = definition.setup({ needs: {}, options: definition.options.parse({ size: 8, threads: 1 }) })
   onTestFinished(async () => definition.teardown?.(await loader))
   const lost: { id: string; reason: string }[] = []
   for (const split of dataset.splits) {

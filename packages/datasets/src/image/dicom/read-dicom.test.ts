@@ -132,7 +132,7 @@ describeShared('DICOM images', (shared) => {
     expect((await decodeBytes('a.dcm', async () => noMeta)).data).toEqual(bare.data)
   })
 
-  it.each([
+  it.each<readonly [string, RegExp]>([
     ['MR_truncated', /ends too early/],
     ['rtplan_truncated', /ends too early/],
     ['nested_priv_SQ', /an element in it has a wrong length/],
