@@ -4,13 +4,14 @@ import { threefry4 } from './threefry'
 /**
  * What dropout multiplies by: `scale` where the 16-bit number is at least `threshold`, else 0.
  * Sixteen values come from the four blocks 4 g .. 4 g + 3: low, then high halves of the first words, then of the second words.
+ * @param from the first value, a multiple of 16
  * @param scratch 96 bytes
  */
-export function keepMask(to: usize, count: i32, key0: i32, key1: i32, threshold: i32, scale: f32, scratch: usize): void {
+export function keepMask(to: usize, from: i32, count: i32, key0: i32, key1: i32, threshold: i32, scale: f32, scratch: usize): void {
   const limit = i32x4.splat(threshold)
   const kept = f32x4.splat(scale)
   const low = i32x4.splat(0xffff)
-  let counter = i32x4(0, 1, 2, 3)
+  let counter = i32x4.add(i32x4(0, 1, 2, 3), i32x4.splat(from >> 2))
   for (let left = count; left > 0; left -= 16) {
     threefry4(key0, key1, counter, scratch)
     const x0 = v128.load(scratch)
@@ -40,10 +41,11 @@ function minusLogRest4(word: v128): v128 {
 
 /**
  * Standard normals (Box-Muller): block c gives values 2 c and 2 c + 1, sqrt(-2 ln(1 - u)) times cos and sin of 2 pi v.
+ * @param from the first value, a multiple of 8
  * @param scratch 64 bytes
  */
-export function normals(to: usize, count: i32, key0: i32, key1: i32, scratch: usize): void {
-  let counter = i32x4(0, 1, 2, 3)
+export function normals(to: usize, from: i32, count: i32, key0: i32, key1: i32, scratch: usize): void {
+  let counter = i32x4.add(i32x4(0, 1, 2, 3), i32x4.splat(from >> 1))
   for (let left = count; left > 0; left -= 8) {
     threefry4(key0, key1, counter, scratch)
     const radius = f32x4.sqrt(f32x4.mul(minusLogRest4(v128.load(scratch)), f32x4.splat(2)))

@@ -1,5 +1,5 @@
 import type { DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core'
-import { wasmBinary } from '@unidiag/core/backend/wasm-binary'
+import { instantiate, type WasmFunctions } from './wasm-functions.js'
 
 /** What the kernels use of tfjs's wasm backend. */
 export interface WasmBackend extends KernelBackend {
@@ -13,14 +13,6 @@ export interface WasmBackend extends KernelBackend {
   typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array | Uint8Array
 }
 
-/** The compiled kernels by name; arguments are addresses and numbers. */
-export type WasmFunctions = Readonly<Record<string, (...args: number[]) => number>>
-
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object
-  Instance: new (module: object, imports: Record<string, object>) => { readonly exports: object }
-}
-
 /** UniDiag's kernels and the memory of tfjs's wasm module, which they share. */
 export class WasmHeap {
   readonly run: WasmFunctions
@@ -30,8 +22,7 @@ export class WasmHeap {
 
   constructor(backend: WasmBackend) {
     this.#backend = backend
-    const module = new WebAssembly.Module(wasmBinary)
-    this.run = new WebAssembly.Instance(module, { env: { memory: backend.wasm.asm.memory } }).exports as WasmFunctions
+    this.run = instantiate(backend.wasm.asm.memory)
   }
 
   /** An uninitialised tensor. */

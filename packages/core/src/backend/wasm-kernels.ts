@@ -162,12 +162,12 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
 
     UniDiagKeepMask(_, { shape, key0, key1, threshold, scale }) {
       const out = heap.make(shape)
-      run.keepMask(at(out), size(out), key0, key1, threshold, scale, heap.scratch(96))
+      run.keepMask(at(out), 0, size(out), key0, key1, threshold, scale, heap.scratch(96))
       return out
     },
     UniDiagNormals(_, { shape, key0, key1 }) {
       const out = heap.make(shape)
-      run.normals(at(out), size(out), key0, key1, heap.scratch(64))
+      run.normals(at(out), 0, size(out), key0, key1, heap.scratch(64))
       return out
     },
     UniDiagDeviation({ x }) {

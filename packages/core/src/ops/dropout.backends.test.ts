@@ -20,7 +20,7 @@ function expected(count: number, rate: number, [key0, key1]: readonly [number, n
 }
 
 describeBackends('dropout', () => {
-  it.each([1, 4, 15, 16, 17, 33, 1000])('draws %i values from the documented places of the sequence', (count) => {
+  it.each([1, 4, 15, 16, 17, 33, 1000, 2 ** 18 + 17])('draws %i values from the documented places of the sequence', (count) => {
     expect(mask([count], 0.25, training())).toEqual(expected(count, 0.25, new Random(1).rng('dropout', 0).key))
   })
 

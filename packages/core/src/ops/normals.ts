@@ -1,6 +1,7 @@
-import { type Tensor, tensor } from '@tensorflow/tfjs-core'
+import { type Tensor, tensor, util } from '@tensorflow/tfjs-core'
 import type { Rng } from '../random.js'
 import { native } from './fused.js'
+import { drawOnHost } from './host-random.js'
 
 /**
  * Standard normals, those of `rng.normals` up to the precision of single floats.
@@ -8,6 +9,6 @@ import { native } from './fused.js'
  */
 export function normals(shape: readonly number[], rng: Rng): Tensor {
   const [key0, key1] = rng.key
-  const size = shape.reduce((a, b) => a * b, 1)
-  return native('UniDiagNormals', {}, { shape: shape as number[], key0, key1 })?.[0] ?? tensor(rng.normals(size), shape as number[])
+  const [drawn] = native('UniDiagNormals', {}, { shape: shape as number[], key0, key1 }) ?? []
+  return drawn ?? tensor(drawOnHost('normals', util.sizeFromShape(shape as number[]), key0, key1), shape as number[])
 }
