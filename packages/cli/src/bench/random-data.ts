@@ -33,7 +33,10 @@ export const randomTokens = definePlugin({
   },
 })
 
-/** Images of normal noise, made once. */
+/** Images that stay in memory: with the same pairs in every step, all of them. */
+const KEPT = 64
+
+/** Images of normal noise. */
 export const randomImages = definePlugin({
   name: 'bench/random-images',
   provides: ImageLoader,
@@ -45,7 +48,7 @@ export const randomImages = definePlugin({
       async load(image) {
         const id = 'file' in image ? image.file : ''
         const pixels = made.get(id) ?? random.rng('bench', 'image', id).normals(size * size * 3)
-        made.set(id, pixels)
+        if (made.size < KEPT) made.set(id, pixels)
         return pixels
       },
     }

@@ -15,12 +15,19 @@ import { textMask } from '@unidiag/pretrain/text-mask'
 import { randomImages, randomPairs, randomTokens } from './random-data.js'
 import { type BenchSize, benchSizes } from './sizes.js'
 
+/** What a step sees: the preset's batch, always the same pairs, where left out. */
+export interface StepData {
+  readonly batch?: number
+  /** Pairs of the data set. */
+  readonly samples?: number
+}
+
 /** MR-Pretrain with the released code's losses, as ../shared/bench times them in PyTorch, on random pairs. Dropout is off. */
-export function stepPlugins(size: BenchSize, steps: number): AnyPlugin[] {
-  const { batch, imageSize, vision, text, fusion, decoder } = benchSizes[size]
+export function stepPlugins(size: BenchSize, steps: number, { batch = benchSizes[size].batch, samples = batch }: StepData = {}): AnyPlugin[] {
+  const { imageSize, vision, text, fusion, decoder } = benchSizes[size]
   return [
-    // The same pairs in every step: drawing images would be timed too.
-    randomPairs({ count: batch }),
+    // The same pairs in every step unless more are asked for: drawing images would be timed too.
+    randomPairs({ count: samples }),
     randomTokens({ vocabSize: text.vocabSize, length: text.maxLength }),
     randomImages({ size: imageSize }),
     clipVit({ imageSize, ...vision }),

@@ -32,8 +32,8 @@ export interface StepBench {
 /** Times whole optimiser steps in this process, then counts their arithmetic. */
 export async function benchStep(o: StepTimingOptions): Promise<StepBench> {
   const { seconds, backend, ...measured } = await timeSteps(o)
-  const { parameters, stages } = await dryRun({ plugins: stepPlugins(o.preset, 2), name: o.preset })
-  const { batch } = benchSizes[o.preset]
+  const { parameters, stages } = await dryRun({ plugins: stepPlugins(o.preset, 2, o), name: o.preset })
+  const { batch = benchSizes[o.preset].batch } = o
   const medianSeconds = median(seconds)
   const gflopsPerStep = stages[0].flopsPerStep / 1e9
   return {
@@ -91,11 +91,12 @@ export interface AgainstOptions {
 export async function compareStep(o: StepTimingOptions & { readonly threads: number }, against: AgainstOptions): Promise<StepComparison> {
   const ours: StepBench[] = []
   const theirs: TorchStep[] = []
+  const batch = o.batch === undefined ? [] : ['--batch', o.batch]
   const own = ['bench', 'step', '--preset', o.preset, '--backend', o.backend, '--precision', o.precision, '--steps', o.steps, '--warmup', o.warmup]
   const other = [against.script, '--size', o.preset, '--steps', o.steps, '--attn', against.attention, '--wait', 0]
   for (let turn = 0; turn < against.turns; turn++) {
-    ours.push(await runSelf([...own, '--threads', o.threads, '--json'].map(String)))
-    theirs.push(await runJson(against.python, [...other, '--threads', o.threads].map(String)))
+    ours.push(await runSelf([...own, ...batch, '--threads', o.threads, '--json'].map(String)))
+    theirs.push(await runJson(against.python, [...other, ...batch, '--threads', o.threads].map(String)))
   }
   const oursSeconds = ours.map(({ medianSeconds }) => medianSeconds)
   const theirsSeconds = theirs.map(({ median_s }) => median_s)

@@ -4,9 +4,9 @@ import type { BackendName, Precision } from '@unidiag/core/backend/engines'
 import { compose } from '@unidiag/core/compose'
 import { followRun } from '../follow-run.js'
 import type { BenchSize } from './sizes.js'
-import { stepPlugins } from './step-plugins.js'
+import { type StepData, stepPlugins } from './step-plugins.js'
 
-export interface StepTimingOptions {
+export interface StepTimingOptions extends StepData {
   readonly preset: BenchSize
   readonly backend: BackendName | 'auto'
   readonly threads?: number
@@ -34,9 +34,9 @@ interface Counting {
 }
 
 /** Trains for `warmup + steps` steps on random data. To be run in a process of its own. */
-export async function timeSteps({ preset, backend: name, threads, precision, steps, warmup }: StepTimingOptions): Promise<StepTiming> {
+export async function timeSteps({ preset, backend: name, threads, precision, steps, warmup, ...data }: StepTimingOptions): Promise<StepTiming> {
   const chosen = backend({ name, precision, ...(threads !== undefined && { threads }) })
-  const pipeline = await compose({ plugins: [...stepPlugins(preset, warmup + steps), chosen], seed: 0 })
+  const pipeline = await compose({ plugins: [...stepPlugins(preset, warmup + steps, data), chosen], seed: 0 })
   try {
     const matmulGflops = await fastestProduct(2048)
     const at: number[] = []

@@ -12,6 +12,8 @@ interface Options {
   readonly precision: Precision
   readonly steps: number
   readonly warmup?: number
+  readonly batch?: number
+  readonly samples?: number
   readonly against?: string
   readonly python: string
   readonly attn: string
@@ -28,6 +30,8 @@ export function benchStepCommand(): Command {
     .addOption(new Option('--precision <name>', 'of matrix products and attention').choices(['f32', 'bf16']).default('f32'))
     .option('--steps <n>', 'steps that are timed', count, 10)
     .option('--warmup <n>', 'steps before them (default: enough for the preset)', count)
+    .option('--batch <n>', "samples of a batch (default: the preset's)", count)
+    .addOption(new Option('--samples <n>', 'samples of the data set (default: one batch, in every step)').argParser(count).conflicts('against'))
     .option('--against <script>', 'time the same step in PyTorch, in turns A B A B: the path of bench_torch.py')
     .option('--python <path>', 'with --against: a Python that has torch', 'python3')
     .addOption(new Option('--attn <name>', "with --against: PyTorch's attention").choices(['sdpa', 'eager']).default('sdpa'))

@@ -42,7 +42,7 @@ const optionsOf = (plugin: AnyPlugin): Record<string, unknown> => {
 }
 
 /** The plugins that data sets, images and texts need; the image encoder only where it alone says how large images are. */
-function needed(plugins: readonly AnyPlugin[]): AnyPlugin[] {
+export function needed(plugins: readonly AnyPlugin[]): AnyPlugin[] {
   const sized = plugins.some((plugin) => provides(plugin, ImageLoader) && optionsOf(plugin).size !== undefined)
   return pluginsFor([Dataset, ImageLoader, Tokenizer, ...(sized ? [] : [ImageEncoder])] as readonly Token<unknown>[], plugins)
 }
