@@ -128,10 +128,8 @@ napi_value call(napi_env env, State& s, const napi_value* v, size_t count) {
   Operator& op = s.operators[id];
   try {
     fillStack(env, s, op, v + 1, count - 1);
-    const auto began = std::chrono::steady_clock::now();
+    const Stopwatch watch(op.spent);
     op.handle.callBoxed(s.stack);
-    op.spent += std::chrono::steady_clock::now() - began;
-    ++op.calls;
   } catch (const Fault& e) {
     s.stack.clear();
     throw Fault(e.code, describeCall(env, s, op, v + 1, count - 1) + ": " + e.what());
@@ -160,6 +158,7 @@ napi_value call(napi_env env, State& s, const napi_value* v, size_t count) {
 }
 
 napi_value release(napi_env env, State& s, const napi_value* v, size_t count) {
+  const Stopwatch watch(s.releasing);
   for (size_t i = 0; i < count; ++i) {
     const uint32_t slot = slotOf(env, s, v[i]);
     Slot& place = s.slots[slot];
@@ -210,6 +209,7 @@ napi_value upload(napi_env env, State& s, const napi_value* v, size_t) {
   });
   const auto dtype = static_cast<c10::ScalarType>(toInteger(env, v[2]));
   if (static_cast<size_t>(elements) * c10::elementSize(dtype) != bytes) throw Fault("TORCH_ARGUMENT", "the array does not have the size of the shape");
+  const Stopwatch watch(s.uploading);
   const at::Tensor host = at::from_blob(bytes ? data : static_cast<void*>(&s), sizes, at::TensorOptions(dtype));
   // Pinned memory lets the copy run beside the device's work; the caching allocator keeps it alive until the copy is done.
   at::Tensor t = s.device.is_cpu() ? host.clone() : host.pin_memory().to(s.device, /*non_blocking=*/true);
@@ -220,6 +220,7 @@ napi_value upload(napi_env env, State& s, const napi_value* v, size_t) {
 
 // download(tensor) -> ArrayBuffer with its elements in row-major order.
 napi_value download(napi_env env, State& s, const napi_value* v, size_t) {
+  const Stopwatch watch(s.downloading);
   const at::Tensor t = tensorOf(env, s, v[0]);
   void* data = nullptr;
   napi_value buffer;
@@ -253,19 +254,23 @@ napi_value memory(napi_env env, State& s, const napi_value*, size_t) {
   return result;
 }
 
-// profile() -> [name, calls, seconds inside libtorch, ...] since the process began.
+// profile() -> [name, calls, seconds inside libtorch, ...] since the process began; copies in and out and releases too.
 napi_value profile(napi_env env, State& s, const napi_value*, size_t) {
   napi_value result, item;
   napi_create_array(env, &result);
   uint32_t at = 0;
-  for (const Operator& op : s.operators) {
-    napi_create_string_utf8(env, op.name.c_str(), NAPI_AUTO_LENGTH, &item);
+  const auto tell = [&](const std::string& name, const Spent& spent) {
+    napi_create_string_utf8(env, name.c_str(), NAPI_AUTO_LENGTH, &item);
     napi_set_element(env, result, at++, item);
-    for (const double number : {static_cast<double>(op.calls), std::chrono::duration<double>(op.spent).count()}) {
+    for (const double number : {static_cast<double>(spent.calls), std::chrono::duration<double>(spent.time).count()}) {
       napi_create_double(env, number, &item);
       napi_set_element(env, result, at++, item);
     }
-  }
+  };
+  for (const Operator& op : s.operators) tell(op.name, op.spent);
+  tell("upload", s.uploading);
+  tell("download", s.downloading);
+  tell("release", s.releasing);
   return result;
 }
 

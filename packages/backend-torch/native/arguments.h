@@ -37,6 +37,26 @@ struct Parameter {
   std::string name;
 };
 
+// What profile() tells: calls so far, and the time inside libtorch (on CUDA: until the work was queued).
+struct Spent {
+  uint64_t calls = 0;
+  std::chrono::nanoseconds time{0};
+};
+
+// Adds the time from here to the end of its scope.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Spent& spent) : spent_(spent), began_(std::chrono::steady_clock::now()) {}
+  ~Stopwatch() {
+    spent_.time += std::chrono::steady_clock::now() - began_;
+    ++spent_.calls;
+  }
+
+ private:
+  Spent& spent_;
+  std::chrono::steady_clock::time_point began_;
+};
+
 struct Operator {
   c10::OperatorHandle handle;
   std::string name;
@@ -44,9 +64,7 @@ struct Operator {
   size_t returns;
   // Results that are the written argument itself (in-place operators) are not handed out a second time.
   bool inPlace;
-  // What profile() tells: calls so far, and the time inside libtorch (on CUDA: until the work was queued).
-  uint64_t calls = 0;
-  std::chrono::nanoseconds spent{0};
+  Spent spent;
 };
 
 struct Slot {
@@ -62,6 +80,7 @@ struct State {
   c10::Device device{c10::DeviceType::CPU};
   torch::jit::Stack stack;
   int64_t bytes = 0;
+  Spent uploading, downloading, releasing;
   napi_ref outReference = nullptr;
   int32_t* out = nullptr;
   size_t outLength = 0;

@@ -27,6 +27,6 @@ export interface Addon {
   seed(value: number): void
   device(name?: string): string
   hasCuda(): boolean
-  /** Name, calls and seconds inside libtorch of every operator called so far, one after another. */
+  /** Name, calls and seconds inside libtorch of every operator called so far, of copies and of releases, one after another. */
   profile(): (string | number)[]
 }

@@ -136,7 +136,7 @@ export class TorchBackend extends KernelBackend {
   }
 
   /**
-   * Calls of each operator in this process so far, and the seconds they spent inside libtorch. On CUDA that is the time to queue the work.
+   * Calls of each operator, and copies and releases, in this process so far, and the seconds they spent inside libtorch. On CUDA that is the time to queue the work.
    * What a step takes beyond this is JavaScript, tfjs and the bridge.
    */
   operatorProfile(): OperatorProfile[] {

@@ -37,7 +37,8 @@ export interface Checkpoint {
 
 export interface CheckpointContents {
   readonly state: CheckpointState
-  readonly optimizer?: AdamWState | undefined
+  /** Asked for its state only when there is a file to write it to. */
+  readonly optimizer?: { state(): AdamWState } | undefined
   /** Teacher values by parameter name, as they are in memory. */
   readonly teacher?: ReadonlyMap<string, Tensor> | undefined
 }
@@ -69,16 +70,16 @@ export class CheckpointStore {
    */
   async save(kind: CheckpointKind, { state, optimizer, teacher }: CheckpointContents): Promise<string | undefined> {
     const { config, parameters, meaning = {}, dir } = this.#o
-    const weights = parameters.export()
     if (dir === undefined) {
-      if (kind === 'best') this.#inMemory = { file: 'memory', weights, teacher: new Map(), optimizer: undefined, state, config, meaning }
+      if (kind === 'best') this.#inMemory = { file: 'memory', weights: parameters.export(), teacher: new Map(), optimizer: undefined, state, config, meaning }
       return undefined
     }
-    const tensors = new Map(weights)
+    const tensors = new Map(parameters.export())
+    const moments = optimizer?.state()
     if (teacher) for (const [name, value] of parameters.export((p) => teacher.get(p.name))) tensors.set(TEACHER + name, value)
-    if (optimizer) for (const [name, value] of optimizer.tensors) tensors.set(OPTIMIZER + name, value)
+    if (moments) for (const [name, value] of moments.tensors) tensors.set(OPTIMIZER + name, value)
     const file = this.#file(dir, kind)
-    const metadata = { format: 'pt', state, config, meaning, ...(optimizer && { optimizerSteps: optimizer.steps }) }
+    const metadata = { format: 'pt', state, config, meaning, ...(moments && { optimizerSteps: moments.steps }) }
     await writeSafetensors(file, tensors, Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, encode(value)])))
     return file
   }

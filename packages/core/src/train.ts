@@ -82,7 +82,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
   let failed = false
 
   const save = async (kind: CheckpointKind): Promise<RunEvent[]> => {
-    const rest = kind === 'last' && { optimizer: computing.optimizer.state(), teacher: teacher?.values }
+    const rest = kind === 'last' && { optimizer: computing.optimizer, teacher: teacher?.values }
     const file = await context.checkpoints.save(kind, { state: at, ...rest })
     if (kind === 'last') unsaved = false
     return file === undefined ? [] : [{ type: 'checkpoint', stage, kind, step: at.step, file }]
