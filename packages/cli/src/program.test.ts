@@ -47,6 +47,9 @@ describe('unidiag', () => {
     'backend install tensorflow',
     'bench',
     'bench step',
+    'bench op',
+    'bench data',
+    'bench scale',
   ])('%s --help shows examples and exit codes', async (command) => {
     expect(await unidiag(...command.split(' ').filter(Boolean), '--help')).toBe(0)
     expect(out).toContain(`Usage: ${['unidiag', command].join(' ').trim()}`)
@@ -62,6 +65,8 @@ describe('unidiag', () => {
     [['run', 'x.yaml', '--backend', 'wsam'], /Allowed choices are auto, torch-gpu, tensorflow-gpu, torch, tensorflow, webgpu, wasm, cpu/],
     [['backend', 'install', 'torch', '--cuda', '12.6'], /expected PyTorch's name of a CUDA version\nfix: .*--cuda cu126/],
     [['bench', 'step', '--steps', '0'], /Expected a whole number from 1/],
+    [['bench', 'step', '--samples', '9', '--against', 'x'], /'--samples <n>' cannot be used with option '--against/],
+    [['bench', 'scale', '--samples', '10,x'], /Expected a whole number from 1/],
     [['run', 'none.yaml'], /^error CONFIG_UNREADABLE: .*none\.yaml.*\nfix: /],
     [['eval', 'none'], /^error CHECKPOINT_INVALID: .*none\nfix: /],
     [['data', 'verify', 'slake', '/none'], /^error DATA_MISSING: .*\nfix: /],
