@@ -20,7 +20,7 @@ runs=$WORK/runs.jsonl
 status=0
 
 gunzip -c "$here/node.gz" >"$WORK/node" && chmod +x "$WORK/node" || exit 1
-export UNIDIAG_CACHE="$WORK/cache" TORCHINDUCTOR_CACHE_DIR="$WORK/inductor"
+export UNIDIAG_CACHE="$WORK/cache" TORCHINDUCTOR_CACHE_DIR="$WORK/inductor" TRITON_CACHE_DIR="$WORK/triton"
 UNIDIAG_TORCH=$("$PYTHON" -c 'import os, torch; print(os.path.dirname(torch.__file__))') || exit 1
 export UNIDIAG_TORCH
 
