@@ -28,7 +28,6 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagCrossEntropyGrad | dy [], probabilities, labels | | dLogits |
  * | UniDiagKeepMask | | shape, key0, key1, threshold, scale (see `keepMask`) | [...shape] |
  * | UniDiagNormals | | shape, key0, key1 (see `normals`) | [...shape] |
- * | UniDiagParameter | | shape | [...shape], for backends that compute no values (see `drawValue`) |
  * | UniDiagDeviation | x | | unbiased standard deviation [] |
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
@@ -38,6 +37,7 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  *
  * What a forward kernel saves for its own gradient (`probabilities`, `mean`, `rstd`) may be anything that the backend's gradient kernel
  * understands. The two kernels for all parameters at once may write in place: their caller disposes of the old values at once.
+ * A backend that computes no values may have UniDiagParameter (attribute shape) besides, and is spared drawing them (see `drawValue`).
  *
  * @returns the outputs, or undefined when the current backend has no such kernel
  */
