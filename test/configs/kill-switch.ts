@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Sink } from '@unidiag/core/contracts/sink'
 import { definePlugin } from '@unidiag/core/plugin'
@@ -35,7 +35,8 @@ function kill(): void {
 function watch(file: string, { count, bytes }: { count: number; bytes: number }): void {
   let [writing, times] = [false, 0]
   const look = () => {
-    const size = existsSync(file) ? statSync(file).size : -1
+    // The file is renamed meanwhile.
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? -1
     if (size >= 0 && !writing) times++
     writing = size >= 0
     if (times === count && size >= bytes) kill()
