@@ -13,7 +13,6 @@ import type { Score } from './contracts/task.js'
 import { batchKeys } from './data/batch-keys.js'
 import { UniDiagError } from './errors.js'
 import type { RunEvent, StepEvent } from './events.js'
-import type { Step } from './step.js'
 import { train } from './train.js'
 
 setFlagsFromString('--expose-gc')
@@ -101,22 +100,6 @@ describe('train', () => {
     for (const [name, { data }] of state(accumulated).weights)
       for (const [i, value] of data.entries()) expect(value, name).toBeCloseTo(expected.get(name)!.data[i], 4)
     for (const toy of [accumulated, whole]) toy.dispose()
-  })
-
-  it('walks terms apart back on their own, with the same losses and weights', async () => {
-    const plain = { transforms: [], n: 8, epochs: 3, dropout: 0 }
-    const together = toyStage(plain)
-    const term = (name: string) => (step: Step) => {
-      const { parts } = toyLoss(step)
-      return { total: parts[name], parts: { [name]: parts[name] } }
-    }
-    const apart = toyStage({ ...plain, forward: term('match'), apart: [term('one')] })
-    const [a, b] = [steps(await events(together)), steps(await events(apart))]
-    for (const [i, event] of a.entries()) for (const name of ['total', 'match', 'one']) expect(b[i].losses[name], name).toBeCloseTo(event.losses[name], 5)
-    const expected = state(together).weights
-    for (const [name, { data }] of state(apart).weights)
-      for (const [i, value] of data.entries()) expect(value, name).toBeCloseTo(expected.get(name)!.data[i], 5)
-    for (const toy of [together, apart]) toy.dispose()
   })
 
   it('learns', async () => {
