@@ -15,6 +15,7 @@ import { init } from '@unidiag/weights/init'
 import { followRun } from '../follow-run.js'
 import { lastPart } from '../known-entries.js'
 import { withPlugin } from '../with-plugin.js'
+import { claimFolder } from './claim-folder.js'
 
 /** Ctrl-C: the run in progress has saved a checkpoint. */
 export class Stopped extends Error {}
@@ -37,7 +38,7 @@ export class StageRuns {
 
   /**
    * Runs a composition in a folder of its own, from where an earlier one was stopped; does nothing when it has ended before.
-   * @throws UniDiagError RESUME_MISMATCH when the folder holds a run of something else @throws Stopped
+   * @throws UniDiagError RESUME_MISMATCH when the folder holds a run of something else, FILE_UNWRITABLE when another process runs it @throws Stopped
    */
   run(folder: string, plugins: readonly AnyPlugin[], seed: number): Promise<void> {
     const run = this.#runs.get(folder) ?? this.#run(folder, plugins, seed)
@@ -54,11 +55,16 @@ export class StageRuns {
     }
     const composed = await this.#fromShared(plugins, seed)
     const shown = withPlugin(withPlugin(composed, progress({ everyShare: 0.2, everySeconds: 60 })), jsonl())
-    const pipeline = await compose({ plugins: shown, seed, out: folder, name: this.#name })
+    const giveUp = await claimFolder(folder)
     try {
-      if ((await followRun(pipeline, { resume: existsSync(join(folder, 'last.safetensors')) })) === 'stopped') throw new Stopped('stopped by Ctrl-C')
+      const pipeline = await compose({ plugins: shown, seed, out: folder, name: this.#name })
+      try {
+        if ((await followRun(pipeline, { resume: existsSync(join(folder, 'last.safetensors')) })) === 'stopped') throw new Stopped('stopped by Ctrl-C')
+      } finally {
+        await pipeline.close()
+      }
     } finally {
-      await pipeline.close()
+      await giveUp()
     }
     await atomicWrite(marker, (file) => file.writeFile(`${JSON.stringify({ id })}\n`))
   }
