@@ -6,6 +6,7 @@ import { loadAddon } from './load.js'
 import type { LibTorch } from './locate.js'
 import { setPrecision } from './precision.js'
 import { registerKernels } from './register.js'
+import { setThreads } from './threads.js'
 import { TorchBackend } from './torch-backend.js'
 
 export interface TorchOptions {
@@ -13,7 +14,7 @@ export interface TorchOptions {
   torch?: string | undefined
   /** Default: `cuda:0` where libtorch finds one, else `cpu`. */
   device?: string | undefined
-  /** CPU threads of an operator; default libtorch's own choice. */
+  /** CPU threads of an operator with enough to do; default libtorch's own choice. */
   threads?: number | undefined
   /** `bf16`: matrix products and attention in bfloat16, with float32 weights, sums and everything else. Default `f32`. */
   precision?: Precision | undefined
@@ -27,6 +28,7 @@ export interface TorchStarted {
 }
 
 let started: Promise<LibTorch> | undefined
+let threads: number | undefined
 
 async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
   const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
@@ -55,8 +57,9 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
   } catch (cause) {
     throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
   }
-  if (options.threads !== undefined) addon.threads(options.threads)
+  threads = options.threads ?? threads ?? addon.threads()
+  setThreads(threads)
   setPrecision(options.precision ?? 'f32')
   if (engine().backendName !== 'torch') await setBackend('torch')
-  return { torch, device: addon.device(), threads: addon.threads() }
+  return { torch, device: addon.device(), threads }
 }

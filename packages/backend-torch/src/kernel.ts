@@ -3,8 +3,9 @@ import { aten, scoped } from './aten.js'
 import { codeOf } from './dtypes.js'
 import { runOnHost } from './kernels/host.js'
 import { StringData } from './string-data.js'
+import { threadsFor } from './threads.js'
 import type { TorchBackend } from './torch-backend.js'
-import type { TorchData } from './torch-data.js'
+import { sizeOf, type TorchData } from './torch-data.js'
 
 /** tfjs's inputs by name, as libtorch tensors; absent optional inputs are undefined. */
 export type Inputs = Readonly<Record<string, TorchData>>
@@ -40,10 +41,14 @@ export function runKernel(
   const named: Record<string, TorchData> = {}
   const held: TorchData[] = []
   let strings = false
+  let elements = 0
   const take = (info: TensorInfo): TorchData => {
     const data = backend.held(info)
     if (data instanceof StringData) strings = true
-    else held.push(data)
+    else {
+      held.push(data)
+      elements += sizeOf(data.shape)
+    }
     return data as TorchData
   }
   for (const key in inputs) {
@@ -53,6 +58,7 @@ export function runKernel(
     named[key] = Array.isArray(info) ? (info.map(take) as never) : take(info)
   }
   if (strings) return runOnHost(name, backend, inputs, attributes)
+  threadsFor(elements)
   const result = scoped(() => {
     const out = compute(named, attributes ?? {})
     return Array.isArray(out) ? out.map(outgoing) : outgoing(out)

@@ -23,3 +23,10 @@ export class TorchData implements TensorInfo {
     this.dataId = this
   }
 }
+
+/** Elements of a tensor of some shape. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1
+  for (const side of shape) size *= side
+  return size
+}

@@ -1,7 +1,8 @@
 import { aten, atenList, has } from '../aten.js'
 import { FLOAT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
-import type { TorchData } from '../torch-data.js'
+import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
+import { sizeOf, type TorchData } from '../torch-data.js'
 import { batchedProduct, operand, result } from './product.js'
 
 const reshape = aten('reshape')
@@ -32,6 +33,9 @@ const overKeys = (mask: TorchData): TorchData => reshape(mask, [mask.shape[0]!, 
 
 const flashMask = (mask: TorchData | undefined): TorchData | null => (mask === undefined ? null : operand(overKeys(mask)))
 
+/** Queries by keys by width, twice. */
+const workOf = (q: TorchData, k: TorchData): number => (2 * sizeOf(q.shape) * k.shape[1]!) / PRODUCTS_AN_ELEMENT
+
 const scaleOf = (q: TorchData, heads: number): number => 1 / Math.sqrt(q.shape[2]! / heads)
 
 let flashable: boolean | undefined
@@ -47,6 +51,7 @@ export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
   UniDiagAttention: ({ q, k, v, mask, keep }, { heads }) => {
     const [qh, kh, vh] = [split(q!, heads), split(k!, heads), split(v!, heads)]
     if (isFlash(keep, onCpu())) {
+      threadsFor(workOf(q!, k!))
       const [y, logSum] = flash(operand(qh), operand(kh), operand(vh), 0, false, flashMask(mask), null)
       return [merge(result(y!)), logSum!]
     }
@@ -57,6 +62,7 @@ export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
   UniDiagAttentionGrad: ({ dy, q, k, v, y, probabilities, mask, keep }, { heads }) => {
     const [qh, kh, vh, dyh] = [split(q!, heads), split(k!, heads), split(v!, heads), split(dy!, heads)]
     if (isFlash(keep, onCpu())) {
+      threadsFor(workOf(q!, k!))
       const [dy16, q16, k16, v16, y16] = [dyh, qh, kh, vh, split(y!, heads)].map(operand)
       const gradients = flashBackward(dy16, q16, k16, v16, y16, probabilities, 0, false, flashMask(mask), null)
       return gradients.map((gradient) => merge(result(gradient)))

@@ -1,9 +1,10 @@
-import { engine, slice, type Tensor2D, type Tensor3D, tensor, tidy } from '@tensorflow/tfjs-core'
+import { add, engine, ones, slice, type Tensor2D, type Tensor3D, tensor, tidy } from '@tensorflow/tfjs-core'
 import { startBackend } from '@unidiag/core/backend/backend'
 import type { Precision } from '@unidiag/core/backend/engines'
 import { attention } from '@unidiag/core/ops/attention'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import '@tensorflow/tfjs-backend-cpu'
+import { theAddon } from '../aten.js'
 import { startTorch } from '../backend.js'
 import { torchHere, whyNot } from '../test-support/torch-here.js'
 
@@ -61,6 +62,20 @@ describe.skipIf(!torchHere)(`matrix products${whyNot}`, () => {
       const y = engine().runKernel('BatchMatMul', { a: left, b: right }, { transposeA: false, transposeB: false })
       expect(worst((y as Tensor2D).dataSync(), exact(part(a, m, k), part(b, k, n), m, k, n))).toBeLessThan(1e-4)
     })
+  })
+
+  it('takes one thread for small operators and all for large ones', async () => {
+    await startTorch({ threads: 2 })
+    const multiply = (n: number) =>
+      tidy(() => void engine().runKernel('BatchMatMul', { a: ones([n, n]), b: ones([n, n]) }, { transposeA: false, transposeB: false }))
+    multiply(16)
+    expect(theAddon().threads()).toBe(1)
+    multiply(256)
+    expect(theAddon().threads()).toBe(2)
+    tidy(() => void add(ones([512, 512]), 1))
+    expect(theAddon().threads()).toBe(2)
+    tidy(() => void add(ones([5]), 1))
+    expect(theAddon().threads()).toBe(1)
   })
 
   it('in bf16: results in float32, off by what bfloat16 costs', async () => {

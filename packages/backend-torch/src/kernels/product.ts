@@ -1,7 +1,8 @@
 import { aten, has, theAddon } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import { precision } from '../precision.js'
-import type { TorchData } from '../torch-data.js'
+import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
+import { sizeOf, type TorchData } from '../torch-data.js'
 
 const ONEDNN = 'mkldnn::_linear_pointwise'
 const onednn = aten(ONEDNN)
@@ -17,15 +18,13 @@ const WORTHWHILE = 2 ** 20
 /** Sides of a matrix below which oneDNN takes it for a vector, and its slowest way. */
 const NARROW = 16
 
-const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
-
 let known: boolean | undefined
 
 /** libtorch's own float32 products on the CPU are MKL's, which takes the wide vectors of Intel's processors only; oneDNN takes everyone's. */
-function prefersOneDnn(a: TorchData, b: TorchData): boolean {
+function prefersOneDnn(a: TorchData, b: TorchData, products: number): boolean {
   known ??= has(ONEDNN)
   if (!known || a.code !== FLOAT32 || b.code !== FLOAT32 || Math.min(...b.shape) < NARROW) return false
-  return (size(a.shape) * size(b.shape)) / a.shape.at(-1)! >= WORTHWHILE && theAddon().device() === 'cpu'
+  return products >= WORTHWHILE && theAddon().device() === 'cpu'
 }
 
 /** Whether products of this tensor are computed in bfloat16. */
@@ -39,14 +38,19 @@ export const result = (x: TorchData): TorchData => (x.code === BFLOAT16 ? toDtyp
 
 /** `a [..., K]` times a matrix `b [K, N]`, or `[N, K]` where it is `transposed`, plus `bias [N]`. */
 export function product(a: TorchData, b: TorchData, { bias, transposed = false }: { bias?: TorchData | undefined; transposed?: boolean } = {}): TorchData {
+  const products = (sizeOf(a.shape) * sizeOf(b.shape)) / a.shape.at(-1)!
+  threadsFor(products / PRODUCTS_AN_ELEMENT)
   const rowsAreOutputs = (x: TorchData): TorchData => (transposed ? x : t(x))
   if (reduces(a)) return result(linear(operand(a), rowsAreOutputs(operand(b)), bias && operand(bias)))
   // A part of a wider matrix would send oneDNN its slowest way too.
-  if (prefersOneDnn(a, b)) return onednn(a, rowsAreOutputs(contiguous(b)), bias, 'none', [], '')
+  if (prefersOneDnn(a, b, products)) return onednn(a, rowsAreOutputs(contiguous(b)), bias, 'none', [], '')
   const columnsAreOutputs = transposed ? t(b) : b
   if (bias === undefined) return matmul(a, columnsAreOutputs)
   return a.shape.length === 2 ? addmm(bias, a, columnsAreOutputs) : linear(a, rowsAreOutputs(b), bias)
 }
 
 /** Products of matrices side by side, as `matmul`. */
-export const batchedProduct = (a: TorchData, b: TorchData): TorchData => (reduces(a) ? result(matmul(operand(a), operand(b))) : matmul(a, b))
+export function batchedProduct(a: TorchData, b: TorchData): TorchData {
+  threadsFor((sizeOf(a.shape) * b.shape.at(-1)!) / PRODUCTS_AN_ELEMENT)
+  return reduces(a) ? result(matmul(operand(a), operand(b))) : matmul(a, b)
+}

@@ -1,0 +1,24 @@
+import { theAddon } from './aten.js'
+
+/** Elements of work, about a nanosecond each to one thread, from which more threads are worth waking: they sleep between operators. */
+const WORTH_WAKING = 2 ** 17
+/** Multiply-adds of a matrix product that take as long as one element of anything else. */
+export const PRODUCTS_AN_ELEMENT = 64
+
+let most = 1
+let current = 1
+
+/** The threads of large operators. Small ones take one. */
+export function setThreads(count: number): void {
+  most = count
+  current = count
+  theAddon().threads(count)
+}
+
+/** Chooses the threads of the operators that follow by how much they have to do. */
+export function threadsFor(elements: number): void {
+  const wanted = elements >= WORTH_WAKING ? most : 1
+  if (wanted === current) return
+  current = wanted
+  theAddon().threads(wanted)
+}
