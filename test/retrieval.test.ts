@@ -3,54 +3,31 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { concat, memory, tensor, tidy } from '@tensorflow/tfjs-core'
 import { compose } from '@unidiag/core/compose'
-import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { Fusion, ImageEncoder, TextEncoder } from '@unidiag/core/contracts/encoders'
 import { ImageLoader } from '@unidiag/core/contracts/image-loader'
 import { Task } from '@unidiag/core/contracts/task'
-import { UniDiagError } from '@unidiag/core/errors'
 import { type EvaluateOptions, evaluate } from '@unidiag/core/evaluate'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import { Forward } from '@unidiag/core/nn/forward'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import type { Pipeline } from '@unidiag/core/pipeline'
-import { type AnyPlugin, definePlugin } from '@unidiag/core/plugin'
+import type { AnyPlugin } from '@unidiag/core/plugin'
 import { Random } from '@unidiag/core/random'
 import { itm } from '@unidiag/pretrain/itm'
 import { retrieval } from '@unidiag/tasks/retrieval'
 import { useBackend } from '@unidiag/testing/backends'
-import { tinyDataset, tinyTokenizer } from '@unidiag/testing/tiny-data'
-import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
+import { tinyTokenizer } from '@unidiag/testing/tiny-data'
 import { fineTune } from '@unidiag/tuning/fine-tune'
 import { gmCoord } from '@unidiag/tuning/gm-coord'
 import { linearProbe } from '@unidiag/tuning/linear-probe'
 import { lastValueFrom, takeWhile, tap, toArray } from 'rxjs'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
+import { broken, namedDataset, namedPlugins, pixelsOf } from './named-images.js'
 
 /** Samples whose image has its name in place of pixels; two samples share an image. */
-const tiny = tinyDataset({ train: 12, val: 6, test: 10 })
-const dataset: Dataset = { ...tiny, samples: (split) => tiny.samples(split).map((sample) => ({ ...sample, image: { file: sample.imageId } })) }
-const pixelsOf = (file: string): Float32Array => new Random(3).rng(file).normals(8 * 8 * 3)
-const broken = new Set<string>()
-const images = definePlugin({
-  name: 'retrieval-test-images',
-  provides: ImageLoader,
-  options: z.strictObject({}),
-  setup: (): ImageLoader => ({
-    size: 8,
-    async load(image) {
-      const { file } = image as { file: string }
-      if (broken.has(file)) throw new UniDiagError('IMAGE_UNREADABLE', `${file} is truncated`)
-      return pixelsOf(file)
-    },
-  }),
-})
+const dataset = namedDataset({ train: 12, val: 6, test: 10 })
 
-const plugins = (options: Parameters<typeof retrieval>[0] = {}) => [
-  ...tinyPlugins({ dataset, dropout: 0 }).filter((plugin) => plugin.definition.provides !== ImageLoader),
-  images(),
-  retrieval({ negatives: 3, resamples: 50, ...options }),
-]
+const plugins = (options: Parameters<typeof retrieval>[0] = {}) => [...namedPlugins(dataset), retrieval({ negatives: 3, resamples: 50, ...options })]
 
 function evaluation(pipeline: Pipeline, more: Partial<EvaluateOptions> = {}): EvaluateOptions {
   const model = new VisionLanguageModel({ image: pipeline.get(ImageEncoder), text: pipeline.get(TextEncoder), fusion: pipeline.get(Fusion) })

@@ -3,52 +3,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory } from '@tensorflow/tfjs-core'
 import { compose } from '@unidiag/core/compose'
-import type { Dataset } from '@unidiag/core/contracts/dataset'
 import { Fusion, ImageEncoder, TextEncoder } from '@unidiag/core/contracts/encoders'
 import { ImageLoader } from '@unidiag/core/contracts/image-loader'
 import { Task } from '@unidiag/core/contracts/task'
-import { UniDiagError } from '@unidiag/core/errors'
 import { type EvaluateOptions, evaluate } from '@unidiag/core/evaluate'
 import { VisionLanguageModel } from '@unidiag/core/model'
 import type { Pipeline } from '@unidiag/core/pipeline'
-import { definePlugin } from '@unidiag/core/plugin'
 import { Random } from '@unidiag/core/random'
 import { itc } from '@unidiag/pretrain/itc'
 import { itm } from '@unidiag/pretrain/itm'
 import { retrieval } from '@unidiag/tasks/retrieval'
 import { useBackend } from '@unidiag/testing/backends'
-import { tinyDataset, tinyTokenizer } from '@unidiag/testing/tiny-data'
-import { tinyPlugins } from '@unidiag/testing/tiny-plugins'
+import { tinyTokenizer } from '@unidiag/testing/tiny-data'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
+import { broken, namedDataset, namedPlugins } from './named-images.js'
 
 /** 20 images with two texts each; an image has its name in place of pixels. */
-const tiny = tinyDataset({ train: 2, test: 40 })
-const dataset: Dataset = { ...tiny, samples: (split) => tiny.samples(split).map((sample) => ({ ...sample, image: { file: sample.imageId } })) }
-const broken = new Set<string>()
-const images = definePlugin({
-  name: 'two-stage-test-images',
-  provides: ImageLoader,
-  options: z.strictObject({}),
-  setup: (): ImageLoader => ({
-    size: 8,
-    async load(image) {
-      const { file } = image as { file: string }
-      if (broken.has(file)) throw new UniDiagError('IMAGE_UNREADABLE', `${file} is truncated`)
-      return new Random(3).rng(file).normals(8 * 8 * 3)
-    },
-  }),
-})
+const dataset = namedDataset({ train: 2, test: 40 })
 const pipelineOf = (options: Parameters<typeof retrieval>[0], contrast = [itc({ width: 6, imagePooling: 'mean', textPooling: 'mean-non-pad' })]) =>
   compose({
     seed: 6,
-    plugins: [
-      ...tinyPlugins({ dataset, dropout: 0 }).filter((plugin) => plugin.definition.provides !== ImageLoader),
-      images(),
-      itm(),
-      ...contrast,
-      retrieval({ resamples: 100, pairs: 16, ...options }),
-    ],
+    plugins: [...namedPlugins(dataset), itm(), ...contrast, retrieval({ resamples: 100, pairs: 16, ...options })],
   })
 
 async function score(options: Parameters<typeof retrieval>[0], more: Partial<EvaluateOptions> = {}) {

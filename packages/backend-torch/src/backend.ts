@@ -28,7 +28,6 @@ export interface TorchStarted {
 }
 
 let started: Promise<LibTorch> | undefined
-let threads: number | undefined
 
 async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
   const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
@@ -57,8 +56,7 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
   } catch (cause) {
     throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
   }
-  threads = options.threads ?? threads ?? addon.threads()
-  setThreads(threads)
+  const threads = setThreads(options.threads)
   setPrecision(options.precision ?? 'f32')
   if (engine().backendName !== 'torch') await setBackend('torch')
   return { torch, device: addon.device(), threads }

@@ -5,19 +5,19 @@ const WORTH_WAKING = 2 ** 17
 /** Multiply-adds of a matrix product that take as long as one element of anything else. */
 export const PRODUCTS_AN_ELEMENT = 64
 
-let most = 1
-let current = 1
+let most: number | undefined
+let current: number | undefined
 
-/** The threads of large operators. Small ones take one. */
-export function setThreads(count: number): void {
-  most = count
-  current = count
-  theAddon().threads(count)
+/** The threads of large operators: `count`, else what they were, else libtorch's own choice. Small ones take one. */
+export function setThreads(count?: number): number {
+  most = count ?? most ?? theAddon().threads()
+  current = theAddon().threads(most)
+  return most
 }
 
 /** Chooses the threads of the operators that follow by how much they have to do. */
 export function threadsFor(elements: number): void {
-  const wanted = elements >= WORTH_WAKING ? most : 1
+  const wanted = elements >= WORTH_WAKING ? (most ?? 1) : 1
   if (wanted === current) return
   current = wanted
   theAddon().threads(wanted)

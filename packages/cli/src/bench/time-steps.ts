@@ -24,13 +24,14 @@ export interface StepTiming {
   readonly peakRssMB: number
   /** GFLOP/s of a product of two matrices of 2048 x 2048, the fastest of several. */
   readonly matmulGflops: number
-  /** For engines that count: operators of a step, and the share of its time spent outside of them, in tfjs and UniDiag. */
+  /** For engines that count: operators of a step, and the share of its time spent outside of them and of copies and releases, in tfjs and UniDiag. */
   readonly operatorsPerStep?: number
   readonly outsideShare?: number
 }
 
 interface Counting {
-  operatorProfile(): { readonly calls: number; readonly seconds: number }[]
+  /** Operators, whose names have a namespace, and copies and releases, whose names have none. */
+  operatorProfile(): { readonly name: string; readonly calls: number; readonly seconds: number }[]
 }
 
 /** Trains for `warmup + steps` steps on random data. To be run in a process of its own. */
@@ -66,7 +67,10 @@ export async function timeSteps({ preset, backend: name, threads, precision, ste
 function operators(): { calls: number; seconds: number } | undefined {
   const current = engine().backend as unknown as Partial<Counting>
   const profile = current.operatorProfile?.()
-  return profile?.reduce((sum, { calls, seconds }) => ({ calls: sum.calls + calls, seconds: sum.seconds + seconds }), { calls: 0, seconds: 0 })
+  return profile?.reduce((sum, { name, calls, seconds }) => ({ calls: sum.calls + (name.includes('::') ? calls : 0), seconds: sum.seconds + seconds }), {
+    calls: 0,
+    seconds: 0,
+  })
 }
 
 async function fastestProduct(n: number): Promise<number> {
