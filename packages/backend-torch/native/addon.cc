@@ -121,40 +121,99 @@ napi_value schema(napi_env env, State& s, const napi_value* v, size_t) {
   return result;
 }
 
+// Hands results out: one as it is, several as an array. Their dtypes and shapes are in the shared array.
+napi_value handOut(napi_env env, State& s, std::vector<c10::IValue>& values) {
+  napi_value result = nullptr;
+  Writer writer{s};
+  if (values.size() == 1) {
+    result = toJs(env, s, writer, std::move(values[0]));
+  } else {
+    napi_create_array_with_length(env, values.size(), &result);
+    for (size_t i = 0; i < values.size(); ++i) napi_set_element(env, result, i, toJs(env, s, writer, std::move(values[i])));
+  }
+  values.clear();
+  if (s.out) s.out[0] = writer.full ? -1 : writer.count;
+  return result;
+}
+
 // call(id, ...arguments) -> a tensor number, a plain value, or an array of them; shapes are in the shared array.
 napi_value call(napi_env env, State& s, const napi_value* v, size_t count) {
   const size_t id = static_cast<size_t>(toNumber(env, v[0]));
   if (id >= s.operators.size()) throw Fault("TORCH_ARGUMENT", "no such operator");
   Operator& op = s.operators[id];
-  try {
-    fillStack(env, s, op, v + 1, count - 1);
-    const Stopwatch watch(op.spent);
-    op.handle.callBoxed(s.stack);
-  } catch (const Fault& e) {
-    s.stack.clear();
-    throw Fault(e.code, describeCall(env, s, op, v + 1, count - 1) + ": " + e.what());
-  } catch (const c10::Error& e) {
-    s.stack.clear();
-    const std::string what = e.what_without_backtrace();
-    const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
-    throw Fault(memory ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(env, s, op, v + 1, count - 1) + ": " + what);
-  } catch (const std::exception& e) {
-    s.stack.clear();
-    throw Fault("TORCH_OPERATOR", describeCall(env, s, op, v + 1, count - 1) + ": " + e.what());
-  }
-  napi_value result = nullptr;
-  Writer writer{s};
-  if (op.inPlace || op.returns == 0) {
-    result = undefined(env);
-  } else if (s.stack.size() == 1) {
-    result = toJs(env, s, writer, std::move(s.stack[0]));
-  } else {
-    napi_create_array_with_length(env, s.stack.size(), &result);
-    for (size_t i = 0; i < s.stack.size(); ++i) napi_set_element(env, result, i, toJs(env, s, writer, std::move(s.stack[i])));
-  }
+  callOperator(s, op, count - 1, [&](size_t i) { return convertNamed(env, s, op.parameters[i], i + 1 < count ? v[i + 1] : nullptr); });
+  if (!op.inPlace && op.returns > 0) return handOut(env, s, s.stack);
   s.stack.clear();
-  if (s.out) s.out[0] = writer.full ? -1 : writer.count;
-  return result;
+  return undefined(env);
+}
+
+// sequence([[operator, from, what, from, what, ...], ...], [from, what, ...]) -> id. `from` 0: `what` is the argument itself; 1: the argument of the
+// sequence with that number; 2, 3, ...: the first, second, ... result of the operator with that number in the sequence. Then the outputs, likewise.
+napi_value sequence(napi_env env, State& s, const napi_value* v, size_t) {
+  Sequence made;
+  std::vector<size_t> first, lastUse;
+  const auto resultAt = [&](int64_t from, napi_value what) {
+    const size_t step = static_cast<size_t>(toInteger(env, what));
+    const size_t index = first.at(step) + static_cast<size_t>(from - 2);
+    lastUse.at(index) = made.steps.size();
+    return index;
+  };
+  each(env, v[0], [&](napi_value item) {
+    std::vector<napi_value> words;
+    each(env, item, [&](napi_value word) { words.push_back(word); });
+    Step step{static_cast<uint32_t>(toInteger(env, words.at(0))), {}, {}};
+    const Operator& op = s.operators.at(step.op);
+    checkCount(op, words.size() / 2);
+    for (size_t i = 0; i < op.parameters.size(); ++i) {
+      const Parameter& p = op.parameters[i];
+      const bool absent = 2 * i + 2 >= words.size();
+      const int64_t from = absent ? 0 : toInteger(env, words[2 * i + 1]);
+      const napi_value what = absent ? nullptr : words[2 * i + 2];
+      if (from > 1) step.sources.push_back({Source::Result, resultAt(from, what), {}});
+      else if (from == 1) step.sources.push_back({Source::Given, static_cast<size_t>(toInteger(env, what)), {}});
+      // A device that is not named is the one in use when the sequence runs.
+      else if (absent && p.kind == Kind::Device) step.sources.push_back({Source::Given, kMaxArguments, {}});
+      else step.sources.push_back({Source::Constant, 0, convertNamed(env, s, p, what)});
+    }
+    first.push_back(made.results);
+    made.results += op.returns;
+    lastUse.resize(made.results, made.steps.size());
+    made.steps.push_back(std::move(step));
+  });
+  std::vector<napi_value> outputs;
+  each(env, v[1], [&](napi_value word) { outputs.push_back(word); });
+  for (size_t i = 0; i + 1 < outputs.size(); i += 2) made.outputs.push_back(resultAt(toInteger(env, outputs[i]), outputs[i + 1]));
+  for (size_t i = 0; i < made.results; ++i)
+    if (lastUse[i] < made.steps.size()) made.steps[lastUse[i]].spent.push_back(i);
+  s.sequences.push_back(std::move(made));
+  napi_value id;
+  napi_create_uint32(env, s.sequences.size() - 1, &id);
+  return id;
+}
+
+// run(sequence, ...arguments) -> as call, of the outputs.
+napi_value run(napi_env env, State& s, const napi_value* v, size_t count) {
+  const size_t id = static_cast<size_t>(toNumber(env, v[0]));
+  if (id >= s.sequences.size()) throw Fault("TORCH_ARGUMENT", "no such sequence");
+  const Sequence& sequence = s.sequences[id];
+  std::vector<c10::IValue> results(sequence.results), outputs;
+  size_t made = 0;
+  for (const Step& step : sequence.steps) {
+    Operator& op = s.operators[step.op];
+    callOperator(s, op, step.sources.size(), [&](size_t i) -> c10::IValue {
+      const Source& source = step.sources[i];
+      if (source.from == Source::Constant) return source.constant;
+      if (source.from == Source::Result) return results[source.index];
+      return convertNamed(env, s, op.parameters[i], source.index + 1 < count ? v[source.index + 1] : nullptr);
+    });
+    for (c10::IValue& result : s.stack) results[made++] = std::move(result);
+    s.stack.clear();
+    const Stopwatch watch(op.spent, 0);
+    for (const size_t i : step.spent) results[i] = c10::IValue();
+  }
+  for (const size_t i : sequence.outputs) outputs.push_back(results[i]);
+  results.clear();
+  return handOut(env, s, outputs);
 }
 
 napi_value release(napi_env env, State& s, const napi_value* v, size_t count) {
@@ -318,6 +377,7 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, new State(), [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
   const struct { const char* name; napi_callback callback; } entries[] = {
       {"operator", guarded<findOperator>}, {"schema", guarded<schema>}, {"call", guarded<call>},       {"release", guarded<release>},
+      {"sequence", guarded<sequence>},     {"run", guarded<run>},
       {"shape", guarded<shape>},           {"sole", guarded<sole>},     {"upload", guarded<upload>},   {"download", guarded<download>},
       {"share", guarded<share>},           {"memory", guarded<memory>}, {"threads", guarded<threads>}, {"seed", guarded<seed>},
       {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},   {"profile", guarded<profile>},

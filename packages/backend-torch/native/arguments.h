@@ -46,14 +46,15 @@ struct Spent {
 // Adds the time from here to the end of its scope.
 class Stopwatch {
  public:
-  explicit Stopwatch(Spent& spent) : spent_(spent), began_(std::chrono::steady_clock::now()) {}
+  explicit Stopwatch(Spent& spent, uint64_t calls = 1) : spent_(spent), calls_(calls), began_(std::chrono::steady_clock::now()) {}
   ~Stopwatch() {
     spent_.time += std::chrono::steady_clock::now() - began_;
-    ++spent_.calls;
+    spent_.calls += calls_;
   }
 
  private:
   Spent& spent_;
+  uint64_t calls_;
   std::chrono::steady_clock::time_point began_;
 };
 
@@ -67,6 +68,27 @@ struct Operator {
   Spent spent;
 };
 
+// Where an argument of an operator in a sequence comes from: a constant, an argument of the sequence, or a result of an operator before.
+struct Source {
+  enum From { Constant, Given, Result } from;
+  size_t index;
+  c10::IValue constant;
+};
+
+struct Step {
+  uint32_t op;
+  std::vector<Source> sources;
+  // Results that no operator after this one takes.
+  std::vector<size_t> spent;
+};
+
+// Operators that are called one after another; what they pass on to each other never becomes a tensor of JavaScript.
+struct Sequence {
+  std::vector<Step> steps;
+  std::vector<size_t> outputs;
+  size_t results = 0;
+};
+
 struct Slot {
   at::Tensor tensor;
   uint32_t generation = 1;
@@ -77,6 +99,7 @@ struct State {
   std::vector<uint32_t> free;
   std::vector<Operator> operators;
   std::unordered_map<std::string, uint32_t> operatorIds;
+  std::vector<Sequence> sequences;
   c10::Device device{c10::DeviceType::CPU};
   torch::jit::Stack stack;
   int64_t bytes = 0;
@@ -297,26 +320,27 @@ c10::IValue convert(napi_env env, State& s, const Parameter& p, napi_value v) {
   throw Fault("TORCH_ARGUMENT", "has a type that JavaScript cannot give");
 }
 
-void fillStack(napi_env env, State& s, const Operator& op, const napi_value* values, size_t count) {
-  if (count > op.parameters.size()) throw Fault("TORCH_ARGUMENT", "takes at most " + std::to_string(op.parameters.size()) + " arguments");
-  s.stack.clear();
-  for (size_t i = 0; i < op.parameters.size(); ++i) {
-    try {
-      s.stack.push_back(convert(env, s, op.parameters[i], i < count ? values[i] : nullptr));
-    } catch (const Fault& fault) {
-      throw Fault(fault.code, "argument " + op.parameters[i].name + ": " + fault.what());
-    }
+c10::IValue convertNamed(napi_env env, State& s, const Parameter& p, napi_value v) {
+  try {
+    return convert(env, s, p, v);
+  } catch (const Fault& fault) {
+    throw Fault(fault.code, "argument " + p.name + ": " + fault.what());
   }
 }
 
+void checkCount(const Operator& op, size_t count) {
+  if (count > op.parameters.size()) throw Fault("TORCH_ARGUMENT", "takes at most " + std::to_string(op.parameters.size()) + " arguments");
+}
+
 // What the operator was called with, for the error text: made only when it is needed, because the call consumes its stack.
-std::string describeCall(napi_env env, State& s, const Operator& op, const napi_value* values, size_t count) {
+template <class ArgumentAt>
+std::string describeCall(const Operator& op, size_t count, ArgumentAt argumentAt) {
   std::ostringstream text;
   text << op.name << '(';
   for (size_t i = 0; i < op.parameters.size() && i < count; ++i) {
     text << (i ? ", " : "");
     try {
-      const c10::IValue v = convert(env, s, op.parameters[i], values[i]);
+      const c10::IValue v = argumentAt(i);
       if (v.isTensor()) text << describe(v.toTensor());
       else if (v.isTensorList()) {
         text << '[';
@@ -328,6 +352,29 @@ std::string describeCall(napi_env env, State& s, const Operator& op, const napi_
     }
   }
   return text.str() + ")";
+}
+
+// Calls an operator with the arguments that `argumentAt` gives, and leaves its results on the stack. An error names the operator with its arguments.
+template <class ArgumentAt>
+void callOperator(State& s, Operator& op, size_t count, ArgumentAt argumentAt) {
+  try {
+    checkCount(op, count);
+    s.stack.clear();
+    for (size_t i = 0; i < op.parameters.size(); ++i) s.stack.push_back(argumentAt(i));
+    const Stopwatch watch(op.spent);
+    op.handle.callBoxed(s.stack);
+  } catch (const Fault& e) {
+    s.stack.clear();
+    throw Fault(e.code, describeCall(op, count, argumentAt) + ": " + e.what());
+  } catch (const c10::Error& e) {
+    s.stack.clear();
+    const std::string what = e.what_without_backtrace();
+    const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
+    throw Fault(memory ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + what);
+  } catch (const std::exception& e) {
+    s.stack.clear();
+    throw Fault("TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + e.what());
+  }
 }
 
 }  // namespace

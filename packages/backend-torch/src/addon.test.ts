@@ -128,4 +128,66 @@ describe.skipIf(!torchHere)(`addon${whyNot}`, () => {
     }
     expect(draw()).toEqual(draw())
   })
+
+  describe('sequence', () => {
+    it('calls operators one after another and gives the outputs that were asked for', () => {
+      // sort(x * 3): both results of the second operator, and the first operator's
+      const id = addon.sequence(
+        [
+          [op('mul', 'Scalar'), 1, 0, 1, 1],
+          [op('sort'), 2, 0],
+        ],
+        [2, 1, 3, 1, 2, 0],
+      )
+      const before = addon.memory().tensors
+      const outputs = addon.run(id, floats([3, 1, 2]), 3) as Handle[]
+      expect([results[0], ...results.subarray(1, 4)]).toEqual([3, FLOAT32, 1, 3])
+      expect(read(outputs[0]!)).toEqual([3, 6, 9])
+      expect([...new BigInt64Array(addon.download(outputs[1]!))]).toEqual([1n, 2n, 0n])
+      expect(read(outputs[2]!)).toEqual([9, 3, 6])
+      expect(addon.memory().tensors).toBe(before + 4)
+    })
+
+    it('hands out only its outputs, and fills in constants and defaults', () => {
+      const id = addon.sequence(
+        [
+          [op('add', 'Scalar'), 1, 0, 0, 1],
+          [op('mul_', 'Scalar'), 2, 0, 0, 10],
+          [op('full'), 1, 1, 0, 5],
+          [op('add', 'Tensor'), 2, 1, 2, 2],
+        ],
+        [2, 3],
+      )
+      const before = addon.memory().tensors
+      const y = addon.run(id, floats([1, 2]), [2]) as Handle
+      expect(read(y)).toEqual([25, 35])
+      expect(addon.memory().tensors).toBe(before + 2)
+    })
+
+    it('names the operator that failed with its arguments, and leaves nothing', () => {
+      const id = addon.sequence(
+        [
+          [op('t'), 1, 0],
+          [op('mm'), 2, 0, 1, 1],
+        ],
+        [2, 1],
+      )
+      const [a, b] = [floats([1, 2], [1, 2]), floats([1, 2, 3], [3, 1])]
+      const before = addon.memory()
+      const { code, message } = failure(() => addon.run(id, a, b))
+      expect(code).toBe('TORCH_OPERATOR')
+      expect(message).toMatch(/^aten::mm\(Float\[2,1\], Float\[3,1\]\): mat1 and mat2 shapes cannot be multiplied/)
+      expect(failure(() => addon.run(id, a)).message).toMatch(/argument mat2: /)
+      expect(addon.memory()).toEqual(before)
+    })
+
+    it('refuses what cannot be', () => {
+      const declare =
+        (...steps: (number | boolean)[][]) =>
+        () =>
+          addon.sequence(steps, [])
+      for (const f of [declare([123456, 1, 0]), declare([op('t'), 2, 0]), declare([op('t'), 1, 0, 1, 1]), declare([op('t'), 0, true]), () => addon.run(123456)])
+        expect(failure(f).code).toMatch(/^TORCH_(ARGUMENT|HANDLE|ERROR)$/)
+    })
+  })
 })

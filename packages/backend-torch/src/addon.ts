@@ -13,6 +13,13 @@ export interface Addon {
   operator(name: string, overload: string): number | undefined
   schema(id: number): string
   call(id: number, ...args: NativeArgument[]): NativeResult
+  /**
+   * The id of operators that are called one after another: each [operator, from, what, ...] with a pair for each argument. `from` 0: `what` is the argument;
+   * 1: the argument of the sequence with that number; 2 and more: of the operator with that number in the sequence, the first result and those after it.
+   * `outputs` are such pairs.
+   */
+  sequence(steps: readonly NativeArgument[][], outputs: readonly number[]): number
+  run(id: number, ...args: NativeArgument[]): NativeResult
   release(...handles: Handle[]): void
   /** [dtype, ...sizes]. */
   shape(handle: Handle): number[]

@@ -45,13 +45,9 @@ function plain(argument: Argument): NativeArgument {
   return Array.isArray(argument) ? argument.map(plain) : (argument as NativeArgument)
 }
 
-function takeAll(result: NativeResult[]): TorchData[] {
-  const out: TorchData[] = []
-  for (const item of result) {
-    if (Array.isArray(item)) out.push(...takeAll(item))
-    else if (item !== null) out.push(take(item as number))
-  }
-  return out
+function takeAll(result: NativeResult): TorchData[] {
+  if (Array.isArray(result)) return result.flatMap(takeAll)
+  return result === null ? [] : [take(result as number)]
 }
 
 // Names without a namespace are aten's.
@@ -65,24 +61,30 @@ export function has(name: string): boolean {
   return operatorId(name) !== undefined
 }
 
+function idOf(name: string): number {
+  const id = operatorId(name)
+  if (id === undefined) throw new Error(`This libtorch has no operator ${name}.`)
+  return id
+}
+
+function natively(call: (id: number, ...args: NativeArgument[]) => NativeResult, id: number, args: readonly Argument[]): NativeResult {
+  const count = args.length
+  const values = new Array<NativeArgument>(count)
+  for (let i = 0; i < count; i++) {
+    const argument = args[i]
+    values[i] = typeof argument === 'object' ? plain(argument) : argument
+  }
+  const result = call(id, ...values)
+  position = 1
+  described = results[0]!
+  return result
+}
+
 function caller(name: string): (args: readonly Argument[]) => NativeResult {
   let id: number | undefined
   return (args) => {
-    const native = theAddon()
-    if (id === undefined) {
-      id = operatorId(name)
-      if (id === undefined) throw new Error(`This libtorch has no operator ${name}.`)
-    }
-    const count = args.length
-    const values = new Array<NativeArgument>(count)
-    for (let i = 0; i < count; i++) {
-      const argument = args[i]
-      values[i] = typeof argument === 'object' ? plain(argument) : argument
-    }
-    const result = native.call(id, ...values)
-    position = 1
-    described = results[0]!
-    return result
+    id ??= idOf(name)
+    return natively(theAddon().call, id, args)
   }
 }
 
@@ -95,7 +97,7 @@ export function aten(name: string): (...args: Argument[]) => TorchData {
 /** As `aten`, for an operator with several results or a list of tensors; undefined tensors are left out. */
 export function atenList(name: string): (...args: Argument[]) => TorchData[] {
   const call = caller(name)
-  return (...args) => takeAll(call(args) as NativeResult[])
+  return (...args) => takeAll(call(args))
 }
 
 /** As `aten`, for an operator that works in place and gives nothing new. */
@@ -104,6 +106,54 @@ export function atenVoid(name: string): (...args: Argument[]) => void {
   return (...args) => {
     call(args)
   }
+}
+
+/** Something inside a sequence: an argument of it, or a result of one of its operators. */
+export class Value {
+  /** As the addon counts: 1 for arguments, 2 for an operator's first result, 3 for its second. */
+  readonly from: number
+  readonly index: number
+
+  constructor(from: number, index: number) {
+    this.from = from
+    this.index = index
+  }
+
+  /** The next result of the same operator. */
+  get next(): Value {
+    return new Value(this.from + 1, this.index)
+  }
+}
+
+type Constant = number | boolean | string | null | undefined | readonly number[]
+/** Puts an operator, named as for `aten`, into a sequence, and gives its first result. */
+export type Operator = (name: string, ...parts: (Value | Constant)[]) => Value
+
+/**
+ * Operators called one after another in one call of the addon. What they pass on to each other never becomes a tensor of JavaScript, and dies where it is
+ * used last: a step makes thousands of small calls, and this keeps JavaScript's share of them small.
+ * @param build runs once, at the first call, with a value for each argument: tensors, and what changes from call to call. All else is constant. Its result are the outputs.
+ *
+ *     const scaledSilu = sequence((op, x, factor) => [op('silu', op('mul.Scalar', x, factor))])
+ *     const [y] = scaledSilu(x, 1.702)
+ */
+export function sequence(build: (op: Operator, ...given: Value[]) => readonly Value[]): (...given: Argument[]) => TorchData[] {
+  let id: number | undefined
+  return (...given) => {
+    id ??= declare(build)
+    return takeAll(natively(theAddon().run, id, given))
+  }
+}
+
+function declare(build: (op: Operator, ...given: Value[]) => readonly Value[]): number {
+  const steps: NativeArgument[][] = []
+  const op: Operator = (name, ...parts) => {
+    const words = parts.flatMap((part): NativeArgument[] => (part instanceof Value ? [part.from, part.index] : [0, part]))
+    return new Value(2, steps.push([idOf(name), ...words]) - 1)
+  }
+  const given = Array.from({ length: build.length - 1 }, (_, i) => new Value(1, i))
+  const outputs = build(op, ...given).flatMap(({ from, index }) => [from, index])
+  return theAddon().sequence(steps, outputs)
 }
 
 /** A tensor from host data. */

@@ -39,7 +39,7 @@ describe.skipIf(!torchHere)(`torch backend${whyNot}`, () => {
       // The transposed views are made, then the product fails.
       const matMul = () =>
         engine().runKernel('BatchMatMul', { a: tensor([1, 2], [2, 1]), b: tensor([1, 2, 3], [3, 1]) }, { transposeA: true, transposeB: true })
-      expect(matMul).toThrow(/^aten::matmul\(Float\[1,2\], Float\[1,3\]\): mat1 and mat2 shapes cannot be multiplied/)
+      expect(matMul).toThrow(/^aten::linear\(Float\[1,2\], Float\[3,1\], None\): mat1 and mat2 shapes cannot be multiplied/)
     })
     expect(theAddon().memory()).toEqual(before)
   })

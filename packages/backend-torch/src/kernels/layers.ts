@@ -1,20 +1,17 @@
-import { aten, atenList, atenVoid } from '../aten.js'
+import { aten, atenList, atenVoid, sequence } from '../aten.js'
 import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
-import { product } from './product.js'
+import { product, productOfRows } from './product.js'
 
-const t = aten('t')
+const parted = atenList('split.Tensor')
 const sum = aten('sum.dim_IntList')
 const layerNorm = atenList('native_layer_norm')
 const layerNormBackward = atenList('native_layer_norm_backward')
 const reshape = aten('reshape')
 const gelu = aten('gelu')
 const geluBackward = aten('gelu_backward')
-const silu = aten('silu')
-const siluBackward = aten('silu_backward')
 const mul = aten('mul.Scalar')
-const mulInto = atenVoid('mul_.Scalar')
 const mulTensorInto = atenVoid('mul_.Tensor')
 const embeddingBackward = aten('embedding_dense_backward')
 const indexSelect = aten('index_select')
@@ -34,6 +31,8 @@ const stack = aten('stack')
 
 // x s(1.702 x) = silu(1.702 x) / 1.702, so that libtorch's own pair of operators does it.
 const QUICK = 1.702
+const quickGelu = sequence((op, x) => [op('mul_.Scalar', op('silu', op('mul.Scalar', x, QUICK)), 1 / QUICK)])
+const quickGeluBackward = sequence((op, dy, x) => [op('silu_backward', dy, op('mul.Scalar', x, QUICK))])
 
 const MEAN = 1
 const NO_INDEX = -100
@@ -45,27 +44,21 @@ function flatRows(index: TorchData, rows: number): TorchData {
   return reshape(add(index, reshape(arange(0, batch! * rows, rows, index.code), [-1, 1])), [-1])
 }
 
-/** [..., n] as [M, n]. */
-const rows = (x: TorchData): TorchData => (x.shape.length === 2 ? x : reshape(x, [-1, x.shape.at(-1)!]))
-
 const column = (x: TorchData): TorchData => reshape(x, [-1, 1])
 
 /** UniDiag's layers; what each computes is in the table of `@unidiag/core/ops/fused`. */
 export const layerKernels: KernelTable = {
   UniDiagLinear: ({ x, weight, bias }) => product(x!, weight!, { bias }),
   UniDiagLinearGradX: ({ dy, weight }) => product(dy!, weight!, { transposed: true }),
-  UniDiagLinearGradWeight: ({ x, dy }) => product(t(rows(x!)), rows(dy!)),
+  UniDiagLinearGradWeight: ({ x, dy }) => productOfRows(x!, dy!),
+  UniDiagProjections: ({ x, weight, bias }, { parts }) => parted(product(x!, weight!, { bias }), weight!.shape[1]! / parts, -1),
   UniDiagColumnSum: ({ x }) => sum(x, [...x!.shape.keys()].slice(0, -1)),
   UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => layerNorm(x, weight!.shape, weight, bias, eps),
   UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) => layerNormBackward(dy, x, weight!.shape, mean, rstd, weight, weight, [true, true, true]),
   UniDiagGelu: ({ x }) => gelu(x),
   UniDiagGeluGrad: ({ dy, x }) => geluBackward(dy, x),
-  UniDiagQuickGelu: ({ x }) => {
-    const y = silu(mul(x, QUICK))
-    mulInto(y, 1 / QUICK)
-    return y
-  },
-  UniDiagQuickGeluGrad: ({ dy, x }) => siluBackward(dy, mul(x, QUICK)),
+  UniDiagQuickGelu: ({ x }) => quickGelu(x),
+  UniDiagQuickGeluGrad: ({ dy, x }) => quickGeluBackward(dy, x),
   UniDiagEmbedding: ({ weight, ids }) => embedding(weight, ids),
   UniDiagEmbeddingGrad: ({ dy, ids }, { count, padIndex }) => embeddingBackward(dy, ids, count, padIndex, false),
   UniDiagGatherRows: ({ x, index }) => {

@@ -1,16 +1,11 @@
-import { aten, has, theAddon } from '../aten.js'
+import { aten, has, type Operator, sequence, theAddon, type Value } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import { precision } from '../precision.js'
 import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 
 const ONEDNN = 'mkldnn::_linear_pointwise'
-const onednn = aten(ONEDNN)
-const addmm = aten('addmm')
-const contiguous = aten('contiguous')
-const linear = aten('linear')
 const matmul = aten('matmul')
-const t = aten('t')
 const toDtype = aten('to.dtype')
 
 /** Multiplications below which oneDNN's preparations cost more than it saves. */
@@ -21,14 +16,13 @@ const NARROW = 16
 let known: boolean | undefined
 
 /** libtorch's own float32 products on the CPU are MKL's, which takes the wide vectors of Intel's processors only; oneDNN takes everyone's. */
-function prefersOneDnn(a: TorchData, b: TorchData, products: number): boolean {
+function prefersOneDnn(a: TorchData, b: TorchData, products: number, narrowest: number): boolean {
   known ??= has(ONEDNN)
-  if (!known || a.code !== FLOAT32 || b.code !== FLOAT32 || Math.min(...b.shape) < NARROW) return false
-  return products >= WORTHWHILE && theAddon().device() === 'cpu'
+  return known && a.code === FLOAT32 && b.code === FLOAT32 && narrowest >= NARROW && products >= WORTHWHILE && theAddon().device() === 'cpu'
 }
 
 /** Whether products of this tensor are computed in bfloat16. */
-const reduces = (x: TorchData): boolean => x.code === FLOAT32 && precision() === 'bf16'
+export const reduces = (x: TorchData): boolean => x.code === FLOAT32 && precision() === 'bf16'
 
 /** As the operands of products are taken: in bfloat16 where that is asked for. */
 export const operand = (x: TorchData): TorchData => (reduces(x) ? toDtype(x, BFLOAT16) : x)
@@ -36,17 +30,51 @@ export const operand = (x: TorchData): TorchData => (reduces(x) ? toDtype(x, BFL
 /** What was computed of operands, in float32 again. */
 export const result = (x: TorchData): TorchData => (x.code === BFLOAT16 ? toDtype(x, FLOAT32) : x)
 
+/** One engine's `a [..., K]` times `b [N, K]` transposed, plus `bias [N]`, and what has to be done to `b` before it is turned. */
+interface Engine {
+  multiply(op: Operator, a: Value, b: Value, bias: Value | null): Value
+  prepare?(op: Operator, b: Value): Value
+}
+
+function products({ multiply, prepare = (_, b) => b }: Engine) {
+  return {
+    /** a b + bias */
+    straight: sequence((op, a, b, bias) => [multiply(op, a, op('t', prepare(op, b)), bias)]),
+    /** a b^T + bias */
+    transposed: sequence((op, a, b, bias) => [multiply(op, a, prepare(op, b), bias)]),
+    /** rows(x)^T rows(dy); the shapes of the rows are [-1, in] and [-1, out] */
+    ofRows: sequence((op, x, dy, inputs, outputs) => [multiply(op, op('t', op('reshape', x, inputs)), op('t', prepare(op, op('reshape', dy, outputs))), null)]),
+  }
+}
+
+const engines = {
+  // A part of a wider matrix would send oneDNN its slowest way too.
+  oneDnn: products({ multiply: (op, a, b, bias) => op(ONEDNN, a, b, bias, 'none', [], ''), prepare: (op, b) => op('contiguous', b) }),
+  f32: products({ multiply: (op, a, b, bias) => op('linear', a, b, bias) }),
+  bf16: products({
+    multiply: (op, a, b, bias) => op('to.dtype', op('linear', op('to.dtype', a, BFLOAT16), op('to.dtype', b, BFLOAT16), bias), FLOAT32),
+  }),
+}
+
+/** @param narrowest side of b as a matrix */
+function engineFor(a: TorchData, b: TorchData, products: number, narrowest: number): (typeof engines)[keyof typeof engines] {
+  threadsFor(products / PRODUCTS_AN_ELEMENT)
+  if (reduces(a)) return engines.bf16
+  return prefersOneDnn(a, b, products, narrowest) ? engines.oneDnn : engines.f32
+}
+
 /** `a [..., K]` times a matrix `b [K, N]`, or `[N, K]` where it is `transposed`, plus `bias [N]`. */
 export function product(a: TorchData, b: TorchData, { bias, transposed = false }: { bias?: TorchData | undefined; transposed?: boolean } = {}): TorchData {
-  const products = (sizeOf(a.shape) * sizeOf(b.shape)) / a.shape.at(-1)!
-  threadsFor(products / PRODUCTS_AN_ELEMENT)
-  const rowsAreOutputs = (x: TorchData): TorchData => (transposed ? x : t(x))
-  if (reduces(a)) return result(linear(operand(a), rowsAreOutputs(operand(b)), bias && operand(bias)))
-  // A part of a wider matrix would send oneDNN its slowest way too.
-  if (prefersOneDnn(a, b, products)) return onednn(a, rowsAreOutputs(contiguous(b)), bias, 'none', [], '')
-  const columnsAreOutputs = transposed ? t(b) : b
-  if (bias === undefined) return matmul(a, columnsAreOutputs)
-  return a.shape.length === 2 ? addmm(bias, a, columnsAreOutputs) : linear(a, rowsAreOutputs(b), bias)
+  const [rows, columns] = b.shape as [number, number]
+  const engine = engineFor(a, b, (sizeOf(a.shape) / a.shape.at(-1)!) * rows * columns, Math.min(rows, columns))
+  return (transposed ? engine.transposed : engine.straight)(a, b, bias && operand(bias))[0]!
+}
+
+/** `x [..., K]` transposed times `dy [..., N]`, over all rows: `[K, N]`. */
+export function productOfRows(x: TorchData, dy: TorchData): TorchData {
+  const [inputs, outputs] = [x.shape.at(-1)!, dy.shape.at(-1)!]
+  const engine = engineFor(x, dy, sizeOf(x.shape) * outputs, Math.min(sizeOf(dy.shape) / outputs, outputs))
+  return engine.ofRows(x, dy, [-1, inputs], [-1, outputs])[0]!
 }
 
 /** Products of matrices side by side, as `matmul`. */

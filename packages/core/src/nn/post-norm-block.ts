@@ -1,6 +1,7 @@
-import { add, type Tensor, type Tensor3D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core'
 import { dropout } from '../ops/dropout.js'
 import { gelu } from '../ops/gelu.js'
+import { residual } from '../ops/residual.js'
 import { attend } from './attention.js'
 import type { Forward } from './forward.js'
 import { LayerNorm } from './layer-norm.js'
@@ -97,7 +98,7 @@ class OutputPart {
     this.#dropout = o.dropout
   }
 
-  apply(x: Tensor3D, residual: Tensor3D, forward: Forward): Tensor3D {
-    return this.#norm.apply(add(dropout(this.#dense.apply(x), this.#dropout, forward), residual) as Tensor3D)
+  apply(x: Tensor3D, shortcut: Tensor3D, forward: Forward): Tensor3D {
+    return this.#norm.apply(residual(shortcut, dropout(this.#dense.apply(x), this.#dropout, forward)))
   }
 }

@@ -1,6 +1,7 @@
-import { add, split, type Tensor1D, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core'
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
 import { quickGelu } from '../ops/gelu.js'
-import { linear } from '../ops/linear.js'
+import { projections } from '../ops/projections.js'
+import { residual } from '../ops/residual.js'
 import { attend } from './attention.js'
 import type { Forward } from './forward.js'
 import { LayerNorm } from './layer-norm.js'
@@ -50,12 +51,9 @@ export class PreNormBlock {
   /** @param x `[B, T, d]` */
   apply(x: Tensor3D, forward: Forward): Tensor3D {
     const normal = this.#norm1.apply(x)
-    // Splitting the weights is cheaper than splitting what they make of every token.
-    const weights = split(this.#inWeight.value, 3, 1)
-    const biases = split(this.#inBias.value, 3, 0)
-    const [q, k, v] = weights.map((weight, i) => linear(normal, weight as Tensor2D, biases[i] as Tensor1D))
-    const attended = add(x, this.#out.apply(attend(q, k, v, { heads: this.#heads, forward })))
-    const y = add(attended, this.#contract.apply(quickGelu(this.#expand.apply(this.#norm2.apply(attended)))))
-    return forward.tap(this.#name, y as Tensor3D)
+    const [q, k, v] = projections(normal, this.#inWeight.value as Tensor2D, this.#inBias.value as Tensor1D, 3)
+    const attended = residual(x, this.#out.apply(attend(q, k, v, { heads: this.#heads, forward })))
+    const y = residual(attended, this.#contract.apply(quickGelu(this.#expand.apply(this.#norm2.apply(attended)))))
+    return forward.tap(this.#name, y)
   }
 }

@@ -13,6 +13,7 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagLinear | x [..., in], weight [in, out], bias? [out] | | y [..., out] |
  * | UniDiagLinearGradX | dy [..., out], weight [in, out] | | dx [..., in] |
  * | UniDiagLinearGradWeight | x [..., in], dy [..., out] | | dWeight [in, out] |
+ * | UniDiagProjections | x [..., in], weight [in, parts * out], bias [parts * out] | parts | as many of [..., out] |
  * | UniDiagColumnSum | x [..., n] | | [n] |
  * | UniDiagLayerNorm | x [..., n], weight [n], bias [n] | eps | y [..., n], mean [...], rstd [...] |
  * | UniDiagLayerNormGrad | dy, x, weight, mean, rstd | | dx, dWeight, dBias |
@@ -51,12 +52,12 @@ export function native(name: string, inputs: NamedTensorInfoMap | Record<string,
 
 /** The parts of tfjs's engine that a custom gradient needs; tfjs offers them as `customGrad`, which computes every gradient and copies more. */
 interface TapeEngine {
-  readonly state: { gradientDepth: number; kernelDepth: number }
+  readonly state: { gradientDepth: number; kernelDepth: number; readonly activeScope: { readonly id: number; readonly track: Tensor[] } | null }
   addTapeNode(
     name: string,
     inputs: NamedTensorMap,
     outputs: Tensor[],
-    gradient: (dy: Tensor) => Record<string, () => Tensor>,
+    gradient: (dy: Tensor | Tensor[]) => Record<string, () => Tensor>,
     saved: Tensor[],
     attrs: object,
   ): void
@@ -64,41 +65,63 @@ interface TapeEngine {
 
 /**
  * Runs an operator with a gradient of its own. Only the gradients that are needed are computed: `backward` returns one function an
- * input, called when that input leads to a parameter.
- * @param forward gets `save`, whose tensors `backward` receives
+ * input, called when that input leads to a parameter. Of several results it gets as many gradients.
+ * @param forward gets `save`, whose tensors `backward` receives; all that it makes besides them and its result is disposed of
  */
-export function differentiable<T extends Tensor>(
+export function differentiable<T extends Tensor | Tensor[]>(
   inputs: NamedTensorMap,
   forward: (save: (tensors: Tensor[]) => void) => T,
   backward: (dy: T, saved: Tensor[]) => Record<string, () => Tensor>,
 ): T {
-  const { state } = engine() as unknown as TapeEngine
+  const tape = engine() as unknown as TapeEngine
+  const { state } = tape
+  const scope = state.activeScope
+  if (!scope) return tidy(() => differentiable(inputs, forward, backward))
   const recorded = state.gradientDepth > 0 && state.kernelDepth === 0
-  const saved: Tensor[] = []
-  const save = (tensors: Tensor[]): void => {
-    if (recorded) saved.push(...tensors.map(alias))
-  }
+  const wanted: Tensor[] = []
+  // A scope within the surrounding one: a tidy for every operator is a large part of what a small operator costs.
+  const from = scope.track.length
+  let y: T | undefined
+  let results: Tensor[] = []
   // What runs inside a kernel is not recorded.
   state.kernelDepth++
-  let y: T
   try {
-    y = tidy(() => forward(save))
-  } catch (error) {
-    for (const tensor of saved) tensor.dispose()
-    throw error
+    y = forward((tensors) => {
+      if (recorded) wanted.push(...tensors)
+    })
+    results = Array.isArray(y) ? y : [y]
   } finally {
     state.kernelDepth--
+    if (!y) disposeSince(scope.track, from, results)
   }
-  // tfjs disposes what was saved when the backward pass ends.
-  if (recorded) (engine() as unknown as TapeEngine).addTapeNode('UniDiag', inputs, [y], (dy) => backward(dy as T, saved), saved, {})
+  const made = scope.track.slice(from)
+  const owned: Tensor[] = []
+  const saved = wanted.map((tensor) => {
+    // Kept tensors (parameters) outlive the step.
+    if (tensor.kept) return tensor
+    const own = !results.includes(tensor) && made.includes(tensor) ? tensor : alias(tensor)
+    own.kept = true
+    owned.push(own)
+    return own
+  })
+  disposeSince(scope.track, from, results)
+  // Whoever walks the tape back disposes of what is owned.
+  if (recorded) tape.addTapeNode('UniDiag', inputs, results, (dy) => backward(dy as T, saved), owned, {})
   return y
 }
 
-/** The same values under a tensor that no scope disposes. */
+/** Disposes of what a scope tracked from some point on, but for kept tensors and `results`. */
+function disposeSince(track: Tensor[], from: number, results: readonly Tensor[]): void {
+  const made = track.splice(from)
+  for (const tensor of made) {
+    if (results.includes(tensor)) track.push(tensor)
+    else if (!tensor.kept) tensor.dispose()
+  }
+}
+
+/** The same values under another tensor. */
 function alias(tensor: Tensor): Tensor {
   const { backend } = engine()
   backend.incRef(tensor.dataId)
-  const same = engine().makeTensorFromTensorInfo({ dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype })
-  same.kept = true
-  return same
+  return engine().makeTensorFromTensorInfo({ dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype })
 }

@@ -13,13 +13,15 @@ export function linear<T extends Tensor>(x: T, weight: Tensor2D, bias?: Tensor1D
       save([x, weight])
       return native('UniDiagLinear', { x, weight, ...(bias && { bias }) })?.[0] ?? composite(x, weight, bias)
     },
-    (dy, [x, weight]) => ({
-      x: () => native('UniDiagLinearGradX', { dy, weight })?.[0] ?? reshape(matMul(rows(dy), transpose(weight)), x.shape),
-      weight: () => native('UniDiagLinearGradWeight', { x, dy })?.[0] ?? matMul(transpose(rows(x)), rows(dy)),
-      bias: () => columnSum(dy),
-    }),
+    (dy, [x, weight]) => linearGradients(dy, x, weight),
   ) as T
 }
+
+export const linearGradients = (dy: Tensor, x: Tensor, weight: Tensor): Record<'x' | 'weight' | 'bias', () => Tensor> => ({
+  x: () => native('UniDiagLinearGradX', { dy, weight })?.[0] ?? reshape(matMul(rows(dy), transpose(weight)), x.shape),
+  weight: () => native('UniDiagLinearGradWeight', { x, dy })?.[0] ?? matMul(transpose(rows(x)), rows(dy)),
+  bias: () => columnSum(dy),
+})
 
 function composite(x: Tensor, weight: Tensor2D, bias?: Tensor1D): Tensor {
   const product = matMul(rows(x), weight)

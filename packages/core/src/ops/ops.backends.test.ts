@@ -4,6 +4,7 @@ import {
   mul,
   reshape,
   type Scalar,
+  stack,
   sum,
   type Tensor,
   type Tensor1D,
@@ -26,6 +27,8 @@ import { gelu, quickGelu } from './gelu.js'
 import { globalNorm } from './global-norm.js'
 import { layerNorm } from './layer-norm.js'
 import { linear } from './linear.js'
+import { projections } from './projections.js'
+import { residual } from './residual.js'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js'
 import { concatTokens, repeatToken, sliceTokens } from './tokens.js'
 
@@ -118,6 +121,30 @@ describeBackends('operators', () => {
             return total
           }),
       }))
+
+  it('projections, each with its part of the weight', () => {
+    const [rows, inWidth, out, parts] = [6, 5, 4, 3]
+    checkOperator({
+      inputs: { x: { shape: [2, 3, inWidth] }, weight: { shape: [inWidth, parts * out] }, bias: { shape: [parts * out] } },
+      apply: ({ x, weight, bias }) => stack(projections(x, weight as Tensor2D, bias as Tensor1D, parts)),
+      reference: ({ x, weight, bias }) =>
+        Float64Array.from({ length: parts * rows * out }, (_, i) => {
+          const [row, o] = [Math.floor(i / out) % rows, Math.floor(i / (rows * out)) * out + (i % out)]
+          let total = bias[o]
+          for (let c = 0; c < inWidth; c++) total += x[row * inWidth + c] * weight[c * parts * out + o]
+          return total
+        }),
+    })
+  })
+
+  it('residual, also of a tensor with itself', () => {
+    checkOperator({
+      inputs: { x: { shape: [2, 3] }, branch: { shape: [2, 3] } },
+      apply: ({ x, branch }) => residual(x, branch),
+      reference: ({ x, branch }) => x.map((value, i) => value + branch[i]),
+    })
+    checkOperator({ inputs: { x: { shape: [2, 3] } }, apply: ({ x }) => residual(x, x), reference: ({ x }) => x.map((value) => 2 * value) })
+  })
 
   for (const [rows, width] of [
     [3, 1],
