@@ -166,9 +166,7 @@ void each(napi_env env, napi_value list, F f) {
   }
 }
 
-uint32_t slotOf(napi_env env, State& s, napi_value v) {
-  double d;
-  if (napi_get_value_double(env, v, &d) != napi_ok) throw Fault("TORCH_ARGUMENT", "expected a tensor");
+uint32_t slotOf(const State& s, double d) {
   const double generation = std::floor(d / kSlots);
   const double slot = d - generation * kSlots;
   if (!(d >= kSlots) || slot != std::floor(slot) || slot >= s.slots.size() || s.slots[static_cast<size_t>(slot)].generation != generation ||
@@ -177,7 +175,13 @@ uint32_t slotOf(napi_env env, State& s, napi_value v) {
   return static_cast<uint32_t>(slot);
 }
 
-const at::Tensor& tensorOf(napi_env env, State& s, napi_value v) { return s.slots[slotOf(env, s, v)].tensor; }
+uint32_t slotOf(napi_env env, const State& s, napi_value v) {
+  double d;
+  if (napi_get_value_double(env, v, &d) != napi_ok) throw Fault("TORCH_ARGUMENT", "expected a tensor");
+  return slotOf(s, d);
+}
+
+const at::Tensor& tensorOf(napi_env env, const State& s, napi_value v) { return s.slots[slotOf(env, s, v)].tensor; }
 
 bool isMissing(napi_env env, napi_value v, napi_valuetype* type) {
   napi_typeof(env, v, type);
@@ -255,6 +259,9 @@ Operator makeOperator(const c10::OperatorHandle& handle, const std::string& name
 }
 
 c10::IValue convert(napi_env env, State& s, const Parameter& p, napi_value v) {
+  // Most arguments are tensors.
+  double number;
+  if (p.kind == Kind::Tensor && v != nullptr && napi_get_value_double(env, v, &number) == napi_ok) return s.slots[slotOf(s, number)].tensor;
   napi_valuetype type = napi_undefined;
   if (v == nullptr || isMissing(env, v, &type)) {
     if (p.kind == Kind::Device && p.optional && type == napi_undefined) return s.device;
