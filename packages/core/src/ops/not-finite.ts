@@ -1,4 +1,4 @@
-import { all, cast, isFinite, logicalNot, maximum, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core'
+import { all, cast, isFinite as finite, logicalNot, maximum, type Scalar, type Tensor, tidy } from '@tensorflow/tfjs-core'
 
 /**
  * 1 when an element of x is not finite, else 0. It stays on the device, for the operators that take it as `skip`.
@@ -6,6 +6,6 @@ import { all, cast, isFinite, logicalNot, maximum, type Scalar, type Tensor, tid
  */
 export const notFinite = (x: Tensor, before?: Scalar): Scalar =>
   tidy(() => {
-    const found: Scalar = cast(logicalNot(all(isFinite(x))), 'float32')
+    const found: Scalar = cast(logicalNot(all(finite(x))), 'float32')
     return before ? maximum(found, before) : found
   })
