@@ -3,7 +3,7 @@ import { native } from './fused.js'
 
 /** Every tensor times the same number. Takes ownership of the tensors. */
 export const scaleAll = (tensors: readonly Tensor[], factor: number): Tensor[] =>
-  instead(tensors, native('UniDiagScaleAll', { x: tensors }, { factor }), (x) => mul(x, factor))
+  instead(tensors, tensors.length === 0 ? [] : native('UniDiagScaleAll', { x: tensors }, { factor }), (x) => mul(x, factor))
 
 /** Every tensor times min(1, max / norm). Takes ownership of the tensors. */
 export function clipAll(tensors: readonly Tensor[], norm: Scalar, max: number): Tensor[] {
