@@ -5,6 +5,7 @@ export const UINT8 = 0
 export const INT32 = 3
 export const INT64 = 4
 export const FLOAT32 = 6
+export const FLOAT64 = 7
 export const COMPLEX64 = 9
 export const BOOL = 11
 export const BFLOAT16 = 15

@@ -1,11 +1,13 @@
-import { add, mul, type Tensor } from '@tensorflow/tfjs-core'
+import type { Tensor } from '@tensorflow/tfjs-core'
 import type { Gradients } from './contracts/gradient-transform.js'
-import type { ComputedGradients } from './nn/compute-gradients.js'
+import type { ComputedGradients, Losses } from './nn/compute-gradients.js'
+import { addAll } from './ops/add-all.js'
+import { scaleAll } from './ops/scale-all.js'
 
-/** Sums gradients and losses over the micro-batches of an optimiser step. Owns its tensors until `clear`. */
+/** Sums gradients over the micro-batches of an optimiser step, and collects their losses. Owns its tensors until `clear`. */
 export class GradientWindow {
   readonly #sums = new Map<string, Tensor>()
-  readonly #losses = new Map<string, number>()
+  #losses: Losses[] = []
   #count = 0
 
   /** A micro-batch begins. */
@@ -13,38 +15,40 @@ export class GradientWindow {
     this.#count++
   }
 
-  /** Adds terms of the micro-batch's loss. Takes ownership of the gradients. */
+  /** Adds terms of the micro-batch's loss. Takes ownership of the tensors. */
   add({ losses, gradients }: ComputedGradients): void {
-    for (const [name, loss] of Object.entries(losses)) this.#losses.set(name, (this.#losses.get(name) ?? 0) + loss)
-    for (const [name, gradient] of gradients) {
-      const sum = this.#sums.get(name)
-      this.#sums.set(name, sum ? add(sum, gradient) : gradient)
-      if (sum) {
-        sum.dispose()
-        gradient.dispose()
-      }
-    }
+    this.#losses.push(losses)
+    const again = [...gradients.keys()].filter((name) => this.#sums.has(name))
+    const sums = addAll(
+      again.map((name) => this.#sums.get(name)!),
+      again.map((name) => gradients.get(name)!),
+    )
+    for (const [name, gradient] of gradients) if (!this.#sums.has(name)) this.#sums.set(name, gradient)
+    for (const [i, name] of again.entries()) this.#sums.set(name, sums[i])
   }
 
-  get empty(): boolean {
-    return this.#count === 0
+  /** Micro-batches so far. */
+  get count(): number {
+    return this.#count
   }
 
-  /** Means over the micro-batches. */
-  losses(): Record<string, number> {
-    return Object.fromEntries(Array.from(this.#losses, ([name, sum]) => [name, sum / this.#count]))
+  /** Of all terms, in the order that they were added. */
+  get losses(): readonly Losses[] {
+    return this.#losses
   }
 
-  /** Means over the micro-batches. To be called in a tidy; of one micro-batch they are the window's own tensors. */
-  gradients(): Gradients {
-    if (this.#count === 1) return new Map(this.#sums)
-    return new Map(Array.from(this.#sums, ([name, sum]) => [name, mul(sum, 1 / this.#count)]))
+  /** Means over the micro-batches, the window's own tensors. To be called once, outside of any tidy. */
+  means(): Gradients {
+    const means = this.#count > 1 ? scaleAll([...this.#sums.values()], 1 / this.#count) : [...this.#sums.values()]
+    for (const [i, name] of [...this.#sums.keys()].entries()) this.#sums.set(name, means[i])
+    return new Map(this.#sums)
   }
 
   clear(): void {
     for (const sum of this.#sums.values()) sum.dispose()
+    for (const { values } of this.#losses) values.dispose()
     this.#sums.clear()
-    this.#losses.clear()
+    this.#losses = []
     this.#count = 0
   }
 }

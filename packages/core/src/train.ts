@@ -1,5 +1,6 @@
-import { memory, tidy } from '@tensorflow/tfjs-core'
+import { memory } from '@tensorflow/tfjs-core'
 import { defer, type Observable } from 'rxjs'
+import { runsAhead } from './backend/runs-ahead.js'
 import type { CheckpointKind, CheckpointState } from './checkpoint.js'
 import type { Sample } from './contracts/dataset.js'
 import type { GradientTransform } from './contracts/gradient-transform.js'
@@ -10,10 +11,10 @@ import type { Teacher } from './contracts/teacher.js'
 import type { Tokenizer } from './contracts/tokenizer.js'
 import { BatchLoader } from './data/loader.js'
 import { UniDiagError } from './errors.js'
-import type { RunEvent } from './events.js'
+import type { RunEvent, StepEvent } from './events.js'
 import type { VisionLanguageModel } from './model.js'
 import type { OptimizerOptions } from './optim/options.js'
-import { OptimizerStep } from './optimizer-step.js'
+import { OptimizerStep, type Update } from './optimizer-step.js'
 import { prefetch, pump } from './pump.js'
 import { restoreTraining } from './restore-training.js'
 import type { RunContext } from './run-context.js'
@@ -68,7 +69,17 @@ export function train(context: RunContext, o: TrainOptions): Observable<RunEvent
   return defer(() => pump(trainEvents(context, o), (event) => event, { ahead: 0 }))
 }
 
-/** Every `yield` is at a step boundary: wherever the consumer stops, the state is whole. */
+/** An optimiser step that is done, or queued, but not yet told of. */
+interface Untold extends Pick<StepEvent, 'step' | 'epoch'> {
+  /** Samples that were lost on the way to it. */
+  readonly lost: readonly RunEvent[]
+  readonly update: Promise<Update> | undefined
+}
+
+/**
+ * Every `yield` is at a step boundary: wherever the consumer stops, the state is whole. Where the backend computes in the background, a step is told of
+ * when the next is queued, so that it never waits; before anything that reads the weights, and at the end, all have been told of.
+ */
 async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerator<RunEvent, void, undefined> {
   const { stage, teacher, validate, samples, batchSize, augment, ahead } = o
   const maxLength = o.loader.maxLength ?? o.model.text.maxLength
@@ -77,9 +88,28 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
   if (plan.steps === 0) throw new UniDiagError('NO_SAMPLES', `${stage} has no samples to train on`)
 
   const computing = new OptimizerStep(context, o, plan.steps)
+  const late = runsAhead()
   let at: CheckpointState = { stage, step: 0, validated: 0 }
   let unsaved = false
   let failed = false
+  const untold: Untold[] = []
+  let before = 0
+
+  /** Waits for the numbers of the oldest steps, until only so many are left. */
+  async function* tell(left: number): AsyncGenerator<RunEvent, void, undefined> {
+    for (let next = untold[0]; untold.length > left; next = untold[0]) {
+      const { lost, update: coming, ...where } = next
+      const update = await coming?.catch((error) => {
+        untold.length = 0
+        throw error
+      })
+      untold.shift()
+      yield* lost
+      const seconds = (performance.now() - before) / 1000
+      if (update) yield { type: 'step', stage, steps: plan.steps, ...where, ...update, seconds, tensors: memory().numTensors }
+      before = performance.now()
+    }
+  }
 
   const save = async (kind: CheckpointKind): Promise<RunEvent[]> => {
     const rest = kind === 'last' && { optimizer: computing.optimizer, teacher: teacher?.values }
@@ -111,7 +141,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
 
     const reported = new Set<string>()
     const lost: RunEvent[] = []
-    let before = started
+    before = started
     let survivors = 0
     const epochs = at.step < plan.steps ? plan.epochs : 0
     for await (const batch of prefetch(loader.batches({ epochs, from: plan.firstBatch(at.step) }), ahead)) {
@@ -120,28 +150,19 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
         reported.add(id)
       }
       survivors += batch.samples.length
-      if (batch.samples.length > 0) computing.add(batch, at.step)
+      if (batch.samples.length > 0) computing.add(batch)
       const ends = plan.endsWindow(batch.index)
       const update = ends ? computing.apply(at.step) : undefined
-      if (teacher?.every === 'microBatch' && batch.samples.length > 0) tidy(() => teacher.update())
+      if (batch.samples.length > 0) computing.updateTeacher('microBatch')
       if (!ends) continue
 
       at = { ...at, step: at.step + 1 }
       unsaved = true
-      yield* lost.splice(0)
-      if (update) {
-        const seconds = (performance.now() - before) / 1000
-        yield {
-          type: 'step',
-          stage,
-          step: at.step,
-          steps: plan.steps,
-          epoch: batch.epoch + 1,
-          ...update,
-          seconds,
-          tensors: memory().numTensors,
-        }
-      }
+      untold.push({ step: at.step, epoch: batch.epoch + 1, lost: lost.splice(0), update })
+      const saves = o.checkpointEvery !== undefined && at.step % o.checkpointEvery === 0
+      yield* tell(late ? 1 : 0)
+      if (late && !saves && !plan.endsEpoch(at.step) && at.step < plan.steps && !context.signal.aborted) continue
+      yield* tell(0)
       if (plan.endsEpoch(at.step)) {
         if (survivors === 0 && at.step - first >= plan.stepsPerEpoch)
           throw new UniDiagError('NO_SAMPLES', `${stage}: every sample of epoch ${batch.epoch + 1} was lost`)
@@ -150,7 +171,7 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
       if (context.signal.aborted) break
       yield* await score()
       if (at.step === plan.steps) break
-      if (o.checkpointEvery && at.step % o.checkpointEvery === 0) yield* await save('last')
+      if (saves) yield* await save('last')
       before = performance.now()
     }
 
@@ -166,10 +187,16 @@ async function* trainEvents(context: RunContext, o: TrainOptions): AsyncGenerato
     yield { type: 'stage-end', stage, steps: at.step, seconds: (performance.now() - started) / 1000 }
   } catch (error) {
     failed = true
+    // The steps before it come first, and what went wrong in them.
+    yield* tell(0)
     throw error
   } finally {
-    // The consumer has unsubscribed: nobody hears of this checkpoint, but a resume needs it.
-    if (unsaved && !failed) await save('last')
-    computing.dispose()
+    try {
+      // The consumer has unsubscribed: nobody hears of this checkpoint, but a resume needs it. A step that was not finite is none to go on from.
+      for (const { update } of untold) await update
+      if (unsaved && !failed) await save('last')
+    } finally {
+      computing.dispose()
+    }
   }
 }

@@ -8,7 +8,7 @@ import { Embedding } from '../src/nn/embedding.js'
 import { Linear } from '../src/nn/linear.js'
 import { normal, Parameters } from '../src/nn/parameter.js'
 import { dropout } from '../src/ops/dropout.js'
-import { ema } from '../src/ops/ema.js'
+import { emaAll } from '../src/ops/ema.js'
 import { Random } from '../src/random.js'
 import type { RunContext } from '../src/run-context.js'
 import type { Step, StepLoss } from '../src/step.js'
@@ -74,11 +74,18 @@ export class ToyTeacher implements Teacher {
     this.restore(new Map(this.#parameters.all().map((p) => [p.name, clone(p.value)])))
   }
 
-  update(): void {
+  update(skip?: Scalar): void {
     this.updates++
-    for (const [name, old] of this.values) {
-      this.values.set(name, keep(ema(old, this.#parameters.get(name).value, 0.9)))
-      old.dispose()
+    const [names, old] = [[...this.values.keys()], [...this.values.values()]]
+    const next = emaAll(
+      old,
+      names.map((name) => this.#parameters.get(name).value),
+      0.9,
+      skip,
+    )
+    for (const [i, name] of names.entries()) {
+      this.values.set(name, keep(next[i]))
+      old[i].dispose()
     }
   }
 

@@ -1,4 +1,4 @@
-import { clone, keep, type Tensor } from '@tensorflow/tfjs-core'
+import { clone, keep, type Scalar, type Tensor } from '@tensorflow/tfjs-core'
 import { Teacher } from '@unidiag/core/contracts/teacher'
 import { noGrad } from '@unidiag/core/nn/no-grad'
 import { drawValue, type Parameter, ParameterStore, type Parameters } from '@unidiag/core/nn/parameter'
@@ -60,13 +60,14 @@ class EmaTeacher implements Teacher {
     this.restore(new Map(this.#followed().map((parameter) => [parameter.name, this.#initial(parameter)])))
   }
 
-  update(): void {
+  update(skip?: Scalar): void {
     const { decay } = this.#options
     const [names, old] = [[...this.#values.keys()], [...this.#values.values()]]
     const next = emaAll(
       old,
       names.map((name) => this.#parameters.get(name).value),
       decay,
+      skip,
     )
     for (const [i, name] of names.entries()) {
       this.#values.set(name, keep(next[i]))

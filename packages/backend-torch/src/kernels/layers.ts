@@ -25,6 +25,7 @@ const neg = aten('neg')
 const expand = aten('expand')
 const scatterAddInto = atenVoid('scatter_add_')
 const deviation = aten('std')
+const foreachNorm = atenList('_foreach_norm.Scalar')
 const embedding = aten('embedding')
 const norm = aten('linalg_vector_norm')
 const stack = aten('stack')
@@ -83,5 +84,5 @@ export const layerKernels: KernelTable = {
     return gradient
   },
   UniDiagDeviation: ({ x }) => deviation(x, true),
-  UniDiagGlobalNorm: (inputs) => norm(stack(Object.values(inputs).map((x) => norm(x)))),
+  UniDiagGlobalNorm: (inputs) => norm(stack(foreachNorm(Object.values(inputs)))),
 }

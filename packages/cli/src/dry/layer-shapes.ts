@@ -43,7 +43,7 @@ export const layerShapes: Readonly<Record<string, ShapeKernel>> = {
   UniDiagKeepMask: (_, { shape }) => ({ shape }),
   UniDiagNormals: (_, { shape }) => ({ shape }),
   // Not in place: a teacher begins as a view of the student's values.
-  UniDiagEma: ({ average }) => like(average),
+  UniDiagEmaAll: (inputs) => (inputs as unknown as Lists).average.map(like),
   UniDiagDeviation: () => scalar,
   UniDiagGlobalNorm: () => scalar,
   UniDiagAdamWAll: (inputs) => {

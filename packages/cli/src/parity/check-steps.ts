@@ -18,13 +18,13 @@ import { type ParityGroup, tolerances } from './report.js'
 
 /** The optimiser steps of the fixture: losses and learning rates of each, and student and teacher after the last. */
 export function checkSteps(fixture: Fixture): Promise<ParityGroup[]> {
-  return withPretraining(fixture, 'masked', (model, teacher) => {
+  return withPretraining(fixture, 'masked', async (model, teacher) => {
     const steps = new Comparison('optimiser steps: losses', tolerances.forward)
     const rates = new Comparison('optimiser steps: learning rates, groups and decay', tolerances.formula)
     const { options, run, dispose } = trainer(fixture, model, teacher)
     compareGroups(rates, fixture.pretrain.groups, options)
     for (const [i, stored] of fixture.pretrain.steps.entries()) {
-      const { losses, learningRate } = run(i)
+      const { losses, learningRate } = await run(i)
       for (const [name, objective] of lossEntries) steps.number(`step ${i}: ${name}`, losses[objective] * (objective === 'itm' ? 1 : 0.5), stored[name])
       steps.number(`step ${i}: total`, losses.total, stored.total)
       for (const [group, rate] of stored.lrs.entries())
@@ -66,7 +66,7 @@ function trainer(fixture: Fixture, model: ParityModel, teacher: Teacher) {
   return {
     options,
     run(index: number) {
-      step.add(batch, index)
+      step.add(batch)
       return step.apply(index)!
     },
     dispose: () => step.dispose(),

@@ -1,7 +1,7 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core'
 import type { Teacher } from '@unidiag/core/contracts/teacher'
 import type { HostBatch } from '@unidiag/core/data/batch-draft'
-import { computeGradients } from '@unidiag/core/nn/compute-gradients'
+import { computeGradients, readLosses } from '@unidiag/core/nn/compute-gradients'
 import { toFile, toMemory } from '@unidiag/core/nn/layout'
 import type { Parameters } from '@unidiag/core/nn/parameter'
 import { type WeightedObjective, weightedLoss } from '@unidiag/core/stages/weighted-loss'
@@ -22,7 +22,7 @@ export function compute({ model, parameters }: ParityModel, batch: HostBatch, fo
   )
   const read = new Map(Array.from(gradients, ([name, gradient]) => [name, inFileLayout(parameters, name, gradient)]))
   for (const gradient of gradients.values()) gradient.dispose()
-  return { losses, gradients: read }
+  return { losses: readLosses(losses), gradients: read }
 }
 
 export const computeObjectives = (model: ParityModel, batch: HostBatch, terms: readonly WeightedObjective[], teacher?: Teacher): Computed =>

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core'
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core'
 import { token } from '../token.js'
 
 /** A slowly moving copy of the student (exponential moving average of its parameters). */
@@ -9,8 +9,8 @@ export interface Teacher {
   readonly dropout: boolean
   /** (Re-)initialises from the student; called when a stage that uses the teacher starts. */
   start(): void
-  /** theta_bar <- lambda theta_bar + (1 - lambda) theta. */
-  update(): void
+  /** theta_bar <- lambda theta_bar + (1 - lambda) theta. @param skip where this is 1, nothing changes: the step was not finite */
+  update(skip?: Scalar): void
   /** Runs `f` with the teacher's values in place of the student's, without recording gradients. */
   run<T>(f: () => T): T
   /** Averaged values by parameter name, owned by the teacher; empty before `start`. */

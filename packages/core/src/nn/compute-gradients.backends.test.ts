@@ -3,7 +3,7 @@ import { describeBackends } from '@unidiag/testing/backends'
 import { expect, it } from 'vitest'
 import { linear } from '../ops/linear.js'
 import { Random } from '../random.js'
-import { computeGradients } from './compute-gradients.js'
+import { computeGradients, readLosses } from './compute-gradients.js'
 import { noGrad } from './no-grad.js'
 import { ones, Parameters } from './parameter.js'
 
@@ -24,7 +24,8 @@ describeBackends('computeGradients', () => {
     const { parameters, loss } = setUp()
     const before = memory().numTensors
     const { losses, gradients } = computeGradients(parameters.all(), loss)
-    expect(losses).toEqual({ first: 6, second: 2, total: 8 })
+    expect(memory().numTensors).toBe(before + 3)
+    expect(readLosses(losses)).toEqual({ first: 6, second: 2, total: 8 })
     expect(Object.fromEntries([...gradients].map(([name, g]) => [name, [...g.dataSync()]]))).toEqual({ a: [3, 3], b: [2, 2] })
     expect(memory().numTensors).toBe(before + 2)
     for (const gradient of gradients.values()) gradient.dispose()

@@ -1,40 +1,51 @@
-import { clone, keep, type Tensor, tidy } from '@tensorflow/tfjs-core'
+import { clone, keep, stack, type Tensor1D, tidy } from '@tensorflow/tfjs-core'
 import type { Gradients } from '../contracts/gradient-transform.js'
 import type { StepLoss } from '../step.js'
 import { noGrad } from './no-grad.js'
 import type { Parameter } from './parameter.js'
 import { walkBack } from './walk-back.js'
 
+/** Each part of a loss, and last their `total`, where they were computed. */
+export interface Losses {
+  readonly names: readonly string[]
+  /** One a name. */
+  readonly values: Tensor1D
+}
+
 export interface ComputedGradients {
-  /** `total` and each part, read back. */
-  readonly losses: Record<string, number>
-  /** By parameter name; a parameter that the loss does not depend on is absent. The caller owns the tensors. */
+  readonly losses: Losses
+  /** By parameter name; a parameter that the loss does not depend on is absent. */
   readonly gradients: Gradients
 }
 
-/** Runs a step and its backward pass. Leaves no tensor behind but the gradients, also when `f` throws. */
+/** Runs a step and its backward pass. Leaves no tensor behind but the losses and the gradients, which are the caller's; also when `f` throws. */
 export function computeGradients(parameters: readonly Parameter[], f: () => StepLoss): ComputedGradients {
   const trainable = parameters.filter((p) => p.trainable)
-  const parts: Record<string, Tensor> = {}
   const gradients: Gradients = new Map()
-  let total = 0
+  let losses = undefined as Losses | undefined
   try {
-    const found = tidy(() => {
-      const { value, gradients } = walkBack(
+    const [values] = tidy(() => {
+      const found = walkBack(
         () => {
-          const loss = f()
-          for (const [name, part] of Object.entries(loss.parts)) parts[name] = keep(noGrad(() => clone(part)))
-          return loss.total
+          const { parts, total } = f()
+          const numbers = noGrad(() => stack([...Object.values(parts), total])) as Tensor1D
+          losses = { names: [...Object.keys(parts), 'total'], values: keep(numbers) }
+          return total
         },
         trainable.map((p) => p.value),
       )
-      total = value.dataSync()[0]
-      return gradients.map((g) => g ?? null) as Tensor[]
-    }) as (Tensor | null)[]
-    for (const [i, gradient] of found.entries()) if (gradient) gradients.set(trainable[i].name, gradient)
-    const losses = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.dataSync()[0]]))
-    return { losses: { ...losses, total }, gradients }
+      for (const [i, gradient] of found.gradients.entries()) if (gradient) gradients.set(trainable[i].name, gradient)
+      return [clone(losses!.values), ...gradients.values()]
+    }) as [Tensor1D]
+    return { losses: { names: losses!.names, values }, gradients }
   } finally {
-    for (const part of Object.values(parts)) part.dispose()
+    losses?.values.dispose()
   }
+}
+
+/** Losses as numbers, by name. Waits for them, and disposes of their tensor. */
+export function readLosses({ names, values }: Losses): Record<string, number> {
+  const numbers = values.dataSync()
+  values.dispose()
+  return Object.fromEntries(names.map((name, i) => [name, numbers[i]]))
 }

@@ -1,4 +1,4 @@
-import { add, div, mul, sqrt, square, sub, type Tensor, tidy } from '@tensorflow/tfjs-core'
+import { add, clone, div, mul, type Scalar, sqrt, square, sub, type Tensor, tidy } from '@tensorflow/tfjs-core'
 import { native } from './fused.js'
 
 export interface AdamWInputs {
@@ -31,11 +31,13 @@ export function adamwUpdate(inputs: AdamWInputs, rates: AdamWRates): { parameter
 /**
  * The same for many parameters with the same rates, in their order. The old values are given away: the caller disposes of them at once and
  * reads none of them again.
+ * @param skip where this is 1, the new values are the old ones
  */
-export function adamwUpdateAll(inputs: readonly AdamWInputs[], rates: AdamWRates): { parameter: Tensor; m: Tensor; v: Tensor }[] {
+export function adamwUpdateAll(inputs: readonly AdamWInputs[], rates: AdamWRates, skip?: Scalar): { parameter: Tensor; m: Tensor; v: Tensor }[] {
   const list = (key: keyof AdamWInputs) => inputs.map((input) => input[key])
   const all = { parameter: list('parameter'), gradient: list('gradient'), m: list('m'), v: list('v') }
-  const found = native('UniDiagAdamWAll', all, { ...rates })
+  const found = native('UniDiagAdamWAll', { ...all, skip }, { ...rates })
+  if (!found && skip?.dataSync()[0]) return inputs.map(({ parameter, m, v }) => ({ parameter: clone(parameter), m: clone(m), v: clone(v) }))
   if (!found) return inputs.map((input) => adamwUpdate(input, rates))
   return inputs.map((_, i) => ({ parameter: found[3 * i], m: found[3 * i + 1], v: found[3 * i + 2] }))
 }

@@ -33,16 +33,24 @@ import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type Nam
  * | UniDiagGlobalNorm | any number of tensors | | [] |
  * | UniDiagAdamW | parameter, gradient, m, v | rate, beta1, beta2, eps, decay | the three new values |
  * | UniDiagEma | average, value | decay | the new average |
- * | UniDiagAdamWAll | as UniDiagAdamW, each a list | as UniDiagAdamW | the three new values of each in turn |
- * | UniDiagEmaAll | as UniDiagEma, each a list | decay | the new averages |
+ * | UniDiagAdamWAll | as UniDiagAdamW, each a list; skip? [] | as UniDiagAdamW | the three new values of each in turn |
+ * | UniDiagEmaAll | as UniDiagEma, each a list; skip? [] | decay | the new averages |
+ * | UniDiagAddAll | a, b, each a list | | the sum of each pair |
+ * | UniDiagScaleAll | x, a list | factor | each times factor |
+ * | UniDiagClipAll | x, a list; norm [] | max | each times min(1, max / norm) |
  *
  * What a forward kernel saves for its own gradient (`probabilities`, `mean`, `rstd`) may be anything that the backend's gradient kernel
- * understands. The two kernels for all parameters at once may write in place: their caller disposes of the old values at once.
+ * understands. The kernels named All may write in place: their caller disposes of the old values (parameter, m, v; average; a and b; x) at once.
+ * Where `skip` is 1 the new values are the old ones, bit for bit.
  * A backend that computes no values may have UniDiagParameter (attribute shape) besides, and is spared drawing them (see `drawValue`).
  *
  * @returns the outputs, or undefined when the current backend has no such kernel
  */
-export function native(name: string, inputs: NamedTensorInfoMap | Record<string, readonly TensorInfo[]>, attrs: NamedAttrMap = {}): Tensor[] | undefined {
+export function native(
+  name: string,
+  inputs: Readonly<Record<string, TensorInfo | readonly TensorInfo[] | undefined>>,
+  attrs: NamedAttrMap = {},
+): Tensor[] | undefined {
   const current = engine()
   const kernel = getKernel(name, current.backendName)
   if (!kernel) return undefined

@@ -1,4 +1,4 @@
-import { keep, type Tensor, tensor, zerosLike } from '@tensorflow/tfjs-core'
+import { keep, type Scalar, type Tensor, tensor, zerosLike } from '@tensorflow/tfjs-core'
 import type { Gradients } from '../contracts/gradient-transform.js'
 import { UniDiagError } from '../errors.js'
 import { toFile, toMemory } from '../nn/layout.js'
@@ -34,8 +34,11 @@ export class AdamW {
     this.#eps = o.eps
   }
 
-  /** @param factor of the schedule, in [0, 1] */
-  step(gradients: Gradients, factor: number): void {
+  /**
+   * @param factor of the schedule, in [0, 1]
+   * @param skip where this is 1, no parameter and no moment changes; the updates are counted nevertheless
+   */
+  step(gradients: Gradients, factor: number, skip?: Scalar): void {
     const [beta1, beta2] = this.#betas
     for (const group of this.#groups) {
       const learningRate = group.learningRate * factor
@@ -55,6 +58,7 @@ export class AdamW {
         const next = adamwUpdateAll(
           updated.map(({ parameter, gradient, moments }) => ({ parameter: parameter.value, gradient, m: moments.m, v: moments.v })),
           { rate, beta1, beta2, eps: this.#eps, decay: learningRate * group.weightDecay },
+          skip,
         )
         for (const [i, { parameter, moments }] of updated.entries()) {
           parameter.assign(next[i].parameter)

@@ -56,7 +56,8 @@ export function weighted(...outputs: Tensor[]): Scalar {
 
 /** Gradients of a loss, read back, by parameter name. */
 export function gradientsOf(parameters: readonly Parameter[], loss: () => Scalar): ReadonlyMap<string, Float32Array> {
-  const { gradients } = computeGradients(parameters, () => ({ total: loss(), parts: {} }))
+  const { losses, gradients } = computeGradients(parameters, () => ({ total: loss(), parts: {} }))
+  losses.values.dispose()
   const read = new Map([...gradients].map(([name, gradient]) => [name, Float32Array.from(gradient.dataSync())]))
   for (const gradient of gradients.values()) gradient.dispose()
   return read
