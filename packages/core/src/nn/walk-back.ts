@@ -1,4 +1,5 @@
-import { add, clone, engine, type NamedTensorMap, onesLike, type Scalar, type Tensor, tidy, util } from '@tensorflow/tfjs-core'
+import { clone, engine, type NamedTensorMap, onesLike, type Scalar, type Tensor, tidy, util } from '@tensorflow/tfjs-core'
+import { addAll } from '../ops/add-all.js'
 
 /** The parts of tfjs's engine that record operators and what they are to be walked back with. */
 interface Recorder {
@@ -88,8 +89,7 @@ function inputGradients({ kernelName, inputs, gradient }: TapeNode, names: reado
 
 function accumulate(gradients: Map<number, Tensor>, x: Tensor, dx: Tensor): void {
   const sum = gradients.get(x.id)
-  gradients.set(x.id, sum ? add(sum, dx) : dx)
-  if (sum) disposeAll([sum, dx])
+  gradients.set(x.id, sum ? addAll([sum], [dx])[0] : dx)
 }
 
 function disposeAll(tensors: readonly Tensor[] = []): void {
