@@ -95,11 +95,11 @@ export class OptimizerStep {
     const terms = window.losses.map(({ names }) => names)
     const told = readNumbers(numbers, { stage, step: step + 1, microBatches: window.count, terms })
     const rest = { learningRate: optimizer.learningRate * factor, coefficients, samples: this.#samples }
-    this.#clear()
-    this.updateTeacher('step')
     const update = told.then((read) => ({ ...read, ...rest }))
     // Its error is raised when it is awaited; until then it is not unhandled.
     update.catch(() => {})
+    this.#clear()
+    this.updateTeacher('step')
     return update
   }
 
