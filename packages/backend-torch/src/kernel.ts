@@ -22,8 +22,9 @@ function outgoing(data: TorchData): TorchData {
   return data.code === code ? data : toDtype(data, code)
 }
 
-function adopt(backend: TorchBackend, data: TorchData, inputs: readonly TorchData[]): TensorInfo {
-  if (!inputs.includes(data)) return backend.adopt(data)
+function adopt(backend: TorchBackend, data: TorchData): TensorInfo {
+  if (!data.adopted) return backend.adopt(data)
+  // A kernel's input, given back as it is.
   data.refCount++
   return data
 }
@@ -39,16 +40,12 @@ export function runKernel(
 ): TensorInfo | TensorInfo[] {
   if (attributes?.dtype === 'string') return runOnHost(name, backend, inputs, attributes)
   const named: Record<string, TorchData> = {}
-  const held: TorchData[] = []
   let strings = false
   let elements = 0
   const take = (info: TensorInfo): TorchData => {
     const data = backend.held(info)
     if (data instanceof StringData) strings = true
-    else {
-      held.push(data)
-      elements += sizeOf(data.shape)
-    }
+    else elements += sizeOf(data.shape)
     return data as TorchData
   }
   for (const key in inputs) {
@@ -63,7 +60,7 @@ export function runKernel(
     const out = compute(named, attributes ?? {})
     return Array.isArray(out) ? out.map(outgoing) : outgoing(out)
   }, single)
-  return Array.isArray(result) ? result.map((data) => adopt(backend, data, held)) : adopt(backend, result, held)
+  return Array.isArray(result) ? result.map((data) => adopt(backend, data)) : adopt(backend, result)
 }
 
 /** Registers a table of kernels for the backend `torch`. */

@@ -65,6 +65,7 @@ export class TorchBackend extends KernelBackend {
   /** Counts a kernel's result as data that tfjs now owns. */
   adopt<T extends TorchData | StringData>(data: T): T {
     this.#count++
+    if (data instanceof TorchData) data.adopted = true
     return data
   }
 
@@ -88,7 +89,7 @@ export class TorchBackend extends KernelBackend {
       id.values = data.values
       id.refCount = refCount
     } else this.#moved.set(id, data)
-    this.#count++
+    this.adopt(data)
   }
 
   override readSync(id: DataId): BackendValues {

@@ -14,6 +14,8 @@ export class TorchData implements TensorInfo {
   readonly code: number
   handle: Handle
   refCount = 1
+  /** Whether tfjs counts it among its data: not what a kernel makes on the way. */
+  adopted = false
 
   constructor(handle: Handle, shape: number[], code: number) {
     this.handle = handle

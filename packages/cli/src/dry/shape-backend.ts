@@ -128,7 +128,7 @@ interface EngineState {
   readonly state: { readonly gradientDepth: number; readonly scopeStack: readonly { readonly name: string }[] }
 }
 
-/** tfjs names the scopes of its gradient computation; what is not recorded within one has its depth set to 0 (see `noGrad`). */
+/** Scopes of the gradient computation have a name (see `walkBack`, and tfjs's own); what is not recorded has its depth set to 0 (see `noGrad`). */
 function pass(): Pass {
   const { gradientDepth, scopeStack } = (engine() as unknown as EngineState).state
   if (scopeStack.some(({ name }) => name === 'backward')) return 'backward'

@@ -53,7 +53,7 @@ function gradientsOf(y: Tensor, tape: readonly TapeNode[], xs: readonly Tensor[]
     for (const { id } of node.outputs) gradients.delete(id)
     let passedOn: readonly Tensor[] = []
     if (names && dys.some((dy) => dy !== null)) {
-      passedOn = tidy(() => inputGradients(node, names, dys))
+      passedOn = tidy('backward', () => inputGradients(node, names, dys))
       for (const [k, name] of names.entries()) accumulate(gradients, node.inputs[name], passedOn[k])
     }
     for (const dy of dys) if (dy && !passedOn.includes(dy)) dy.dispose()
