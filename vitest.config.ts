@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { takesBackend, testFiles } from './test/takes-backend.js'
 
 const common = {
   // tf.setBackend is process-global: one backend a process.
@@ -6,34 +7,28 @@ const common = {
   // A machine may have other work, and hooks run whole commands.
   testTimeout: 120_000,
   hookTimeout: 120_000,
+  setupFiles: ['test/engine-guard.ts'],
 }
+const on = (name: string) => ({ ...common, name, env: { UNIDIAG_TEST_BACKEND: name } })
+
+const computing = testFiles().filter(takesBackend)
+// What has to hold on every backend, operator by operator.
+const everywhere = ['packages/*/src/**/*.backends.test.ts']
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    reporters: ['default', './scripts/report-backends.mjs'],
     projects: [
+      // It needs no installation, so whatever is no matter of an engine runs beside it. The packed install needs the package registry, and has a config of its own.
       {
-        test: {
-          ...common,
-          name: 'wasm',
-          include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          // It needs the package registry, and has a config of its own.
-          exclude: [...configDefaults.exclude, 'test/packed/**'],
-          env: { UNIDIAG_TEST_BACKEND: 'wasm' },
-        },
+        test: { ...on('wasm'), include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], exclude: [...configDefaults.exclude, 'test/packed/**'] },
       },
-      // What has to hold on every backend runs again on the others.
-      {
-        test: { ...common, name: 'cpu', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'cpu' } },
-      },
-      // Where UNIDIAG_TORCH says that there is a libtorch.
-      ...(process.env.UNIDIAG_TORCH
-        ? [{ test: { ...common, name: 'torch', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'torch' } } }]
-        : []),
+      { test: { ...on('cpu'), include: everywhere } },
+      // Where UNIDIAG_TORCH says that there is a libtorch: everything that computes.
+      ...(process.env.UNIDIAG_TORCH ? [{ test: { ...on('torch'), include: computing } }] : []),
       // Where UNIDIAG_WEBGPU says that WebGPU has an adapter.
-      ...(process.env.UNIDIAG_WEBGPU
-        ? [{ test: { ...common, name: 'webgpu', include: ['packages/*/src/**/*.backends.test.ts'], env: { UNIDIAG_TEST_BACKEND: 'webgpu' } } }]
-        : []),
+      ...(process.env.UNIDIAG_WEBGPU ? [{ test: { ...on('webgpu'), include: everywhere } }] : []),
     ],
   },
 })

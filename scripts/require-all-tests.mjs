@@ -1,20 +1,18 @@
-// Fails when a test was skipped that should have run here, and closes with one line of counts.
+// Fails when a test was skipped that should have run here, and closes with counts: a line a backend, and one of all.
 import { readFileSync } from 'node:fs'
+import { engines, linesOf, report } from './report-backends.mjs'
 
-const { testResults, numPassedTests, numFailedTests } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
-const tests = testResults.flatMap(({ name, assertionResults }) => assertionResults.map(({ fullName, status }) => ({ test: `${name}: ${fullName}`, status })))
-const notRun = tests.filter(({ status }) => !['passed', 'failed'].includes(status)).map(({ test }) => test)
-// Those that need an engine that is not everywhere say so in their names; a machine without it has nothing to run them on.
-const engines = [
-  { name: 'torch', here: process.env.UNIDIAG_TORCH, missing: 'libtorch' },
-  { name: 'webgpu', here: process.env.UNIDIAG_WEBGPU, missing: 'WebGPU adapter' },
-]
+const tests = JSON.parse(readFileSync(report, 'utf8'))
+const count = (wanted) => tests.filter(({ state }) => state === wanted).length
+const [passed, failed] = [count('passed'), count('failed')]
+const notRun = tests.filter(({ state }) => state !== 'passed' && state !== 'failed')
+// A machine without an engine has nothing to run its tests on.
 const without = engines
   .filter(({ here }) => !here)
-  .map(({ missing }) => ({ missing, tests: notRun.filter((test) => test.includes(`(skipped, no ${missing}`)) }))
+  .map(({ missing }) => ({ missing, tests: notRun.filter(({ name }) => name.includes(`(skipped, no ${missing}`)) }))
 const skipped = notRun.filter((test) => !without.some(({ tests }) => tests.includes(test)))
-for (const test of skipped) console.error(`skipped: ${test}`)
-console.log(`backends: ${['wasm', 'cpu', ...engines.filter(({ here }) => here).map(({ name }) => name)].join(', ')}`)
-for (const { missing, tests } of without) console.log(`no ${missing} here, so ${tests.length} tests of it did not run`)
-console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${skipped.length} skipped`)
-process.exit(numPassedTests === 0 || numFailedTests > 0 || skipped.length > 0 ? 1 : 0)
+for (const { backend, file, name } of skipped) console.error(`skipped: ${backend} ${file}: ${name}`)
+for (const line of linesOf(tests)) console.log(line)
+for (const { missing, tests } of without) console.log(`no ${missing} here, so ${tests.length} tests of it alone did not run`)
+console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`)
+process.exit(passed === 0 || failed > 0 || skipped.length > 0 ? 1 : 0)

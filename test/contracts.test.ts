@@ -18,6 +18,7 @@ import { textMask } from '@unidiag/pretrain/text-mask'
 import { classification } from '@unidiag/tasks/classification'
 import { retrieval } from '@unidiag/tasks/retrieval'
 import { vqa } from '@unidiag/tasks/vqa'
+import { useBackend } from '@unidiag/testing/backends'
 import { describeFusion } from '@unidiag/testing/contracts/fusion'
 import { describeGradientTransform } from '@unidiag/testing/contracts/gradient-transform'
 import { describeImageEncoder } from '@unidiag/testing/contracts/image-encoder'
@@ -29,6 +30,8 @@ import { describeTokenizer } from '@unidiag/testing/contracts/tokenizer'
 import { describeShared } from '@unidiag/testing/shared'
 import { gmCoord } from '@unidiag/tuning/gm-coord'
 import { ogmGe } from '@unidiag/tuning/ogm-ge'
+
+useBackend()
 
 // Every plugin of ours goes through the suite that its kind has for plugin authors.
 

@@ -73,7 +73,7 @@ describeShared('a config that comes with the command', (shared) => {
   })
 
   it('pre-trains and tunes from what it left, at a small size, with data where its paths say', async () => {
-    const first = await unidiag(['run', 'umd-paper', '--backend', 'wasm', ...set({ ...pretraining, ...decoder })], { cwd: root() })
+    const first = await unidiag(['run', 'umd-paper', ...set({ ...pretraining, ...decoder })], { cwd: root() })
     expect(first, first.err).toMatchObject({ code: 0 })
     const before = await eventsOf(root('runs/umd-paper-pretrain'))
     // Eight figures of MedICaT, four captions and a reference of ROCO.
@@ -88,7 +88,7 @@ describeShared('a config that comes with the command', (shared) => {
       'td-calib.optimizer.accumulate': 1,
       'fine-tune.optimizer.accumulate': 1,
     }
-    const second = await unidiag(['run', 'umd-paper', '--backend', 'wasm', ...set({ variant: 'vqa-rad', ...tuning })], { cwd: root() })
+    const second = await unidiag(['run', 'umd-paper', ...set({ variant: 'vqa-rad', ...tuning })], { cwd: root() })
     expect(second, second.err).toMatchObject({ code: 0 })
     const after = await eventsOf(root('runs/umd-paper-vqa-rad'))
     expect(
@@ -107,7 +107,7 @@ describeShared('a config that comes with the command', (shared) => {
     ['clip', ['itc'], {}],
     ['flip', ['itc'], { 'unmasked-tail.steps': 1, 'unmasked-tail.optimizer.accumulate': 1 }],
   ])('%s pre-trains with %j', async (name, objectives, more) => {
-    const ended = await unidiag(['run', name, '--backend', 'wasm', ...set({ ...pretraining, ...more })], { cwd: root() })
+    const ended = await unidiag(['run', name, ...set({ ...pretraining, ...more })], { cwd: root() })
     expect(ended, ended.err).toMatchObject({ code: 0 })
     for (const { losses } of told(await eventsOf(root(`runs/${name}-pretrain`)), 'step'))
       expect(Object.keys(losses).sort()).toEqual([...objectives, 'total'].sort())

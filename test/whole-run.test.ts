@@ -6,7 +6,7 @@ import type { Dataset } from '@unidiag/core/contracts/dataset'
 import type { RunEvent } from '@unidiag/core/events'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import type { AnyPlugin } from '@unidiag/core/plugin'
-import { useBackend } from '@unidiag/testing/backends'
+import { testBackend, useBackend } from '@unidiag/testing/backends'
 import { setUp } from '@unidiag/testing/set-up'
 import { lastValueFrom, tap, toArray } from 'rxjs'
 import sharp from 'sharp'
@@ -40,7 +40,7 @@ async function numbers(folder: string) {
 describe('the whole method', () => {
   it('runs its stages one after another', async () => {
     const events = await eventsOf(run)
-    expect(told(events, 'run-start')[0]).toMatchObject({ stages: ['mr-pretrain', 'td-calib', 'fine-tune'], backend: 'wasm', seed: 5 })
+    expect(told(events, 'run-start')[0]).toMatchObject({ stages: ['mr-pretrain', 'td-calib', 'fine-tune'], backend: testBackend(), seed: 5 })
     expect(told(events, 'stage-end').map(({ stage, steps }) => [stage, steps])).toEqual([
       ['mr-pretrain', 6],
       ['td-calib', 3],

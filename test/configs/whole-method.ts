@@ -1,5 +1,4 @@
 import { defineConfig } from '@unidiag/cli/config'
-import { backend } from '@unidiag/core/backend/backend'
 import { synthetic } from '@unidiag/datasets/synthetic'
 import { clipVit } from '@unidiag/encoders/clip-vit'
 import { coAttention } from '@unidiag/encoders/co-attention'
@@ -31,7 +30,6 @@ export default defineConfig({
     { 'fea-mlm': { feaDim: 4 } },
     'itm',
     'ema-teacher',
-    backend({ name: 'wasm' }),
     { 'mr-pretrain': { dataset: 'captions', batchSize: 8, epochs: 2, optimizer } },
     { 'td-calib': { ...questions, epochs: 1, optimizer } },
     'gm-coord',

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { testBackend } from '@unidiag/testing/backends'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -42,7 +43,7 @@ plugins:
   - roberta: { width: 16, layers: 1, heads: 2, ffn: 32, maxLength: 16, maxPositions: 18 }
   - co-attention: { width: 16, layers: 1, heads: 2 }
   - vqa: { resamples: 50 }
-  - backend: { name: wasm }
+  - backend: { name: ${testBackend()} }
   - gm-coord
   - fine-tune: { batchSize: 8, steps: 6, epochs: 9, maxLength: 14, validateEvery: 9, optimizer: { learningRate: 1e-3 } }
 `

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors, writeSafetensors } from '@unidiag/core/io/safetensors'
+import { testBackend } from '@unidiag/testing/backends'
 import { describeShared } from '@unidiag/testing/shared'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
@@ -23,7 +24,7 @@ describeShared('unidiag weights', (shared) => {
     dir = await mkdtemp(join(tmpdir(), 'unidiag-weights-'))
     await writeFile(
       join(dir, 'model.yaml'),
-      'plugins:\n  - clip-vit: { imageSize: 24, patchSize: 4, width: 32, heads: 4, blocks: 2 }\n  - backend: { name: cpu }\n  - init: { files: [{ file: ./nowhere.pt }] }\n',
+      `plugins:\n  - clip-vit: { imageSize: 24, patchSize: 4, width: 32, heads: 4, blocks: 2 }\n  - backend: { name: ${testBackend()} }\n  - init: { files: [{ file: ./nowhere.pt }] }\n`,
     )
   })
   afterAll(() => rm(dir, { recursive: true }))
@@ -69,7 +70,7 @@ describeShared('unidiag weights', (shared) => {
     await writeSafetensors(file, new Map(own.map(([name, { shape, data }]) => [name.slice('weights.'.length), { shape, data: data as Float32Array }])))
     await writeFile(
       join(dir, 'bert.yaml'),
-      'plugins:\n  - bert: { vocabSize: 40, width: 12, layers: 2, heads: 3, ffn: 20, maxPositions: 10, maxLength: 8 }\n  - backend: { name: cpu }\n',
+      `plugins:\n  - bert: { vocabSize: 40, width: 12, layers: 2, heads: 3, ffn: 20, maxPositions: 10, maxLength: 8 }\n  - backend: { name: ${testBackend()} }\n`,
     )
     const { code, out } = unidiag('weights', 'import', file, '--config', join(dir, 'bert.yaml'))
     expect(code).toBe(0)

@@ -13,7 +13,6 @@ const shared = `
   - roberta: { width: 16, layers: 1, heads: 2, ffn: 32, maxLength: 32, maxPositions: 34 }
   - co-attention: { width: 16, layers: 1, heads: 2 }
   - retrieval: { resamples: 50 }
-  - backend: { name: wasm }
 `
 const pretrain = `
 seed: 3

@@ -2,19 +2,19 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tensor } from '@tensorflow/tfjs-core'
+import { useBackend } from '@unidiag/testing/backends'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startBackend } from './backend/start.js'
 import { CheckpointStore, loadCheckpoint } from './checkpoint.js'
 import { readFloat32, readSafetensors, writeSafetensors } from './io/safetensors.js'
 import { normal, Parameters } from './nn/parameter.js'
 import { Random } from './random.js'
 
+useBackend()
 let root: string
 let dir: string
 let count = 0
 let parameters: Parameters
 beforeAll(async () => {
-  await startBackend('wasm')
   root = await mkdtemp(join(tmpdir(), 'unidiag-checkpoint-'))
 })
 afterAll(() => rm(root, { recursive: true }))

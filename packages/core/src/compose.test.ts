@@ -1,4 +1,5 @@
 import { scalar } from '@tensorflow/tfjs-core'
+import { useBackend } from '@unidiag/testing/backends'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Backend } from './backend/backend.js'
@@ -9,6 +10,7 @@ import { type AnyPlugin, definePlugin } from './plugin.js'
 import { RandomSource } from './random.js'
 import { all, type Needs, optional, type Token, token } from './token.js'
 
+useBackend()
 const open: Pipeline[] = []
 afterEach(async () => {
   for (const pipeline of open.splice(0)) await pipeline.close()

@@ -1,7 +1,7 @@
 import { memory, type Tensor2D, zeros } from '@tensorflow/tfjs-core'
+import { useBackend } from '@unidiag/testing/backends'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toyImages, toyModel, toySamples, toyTokenizer } from '../test/toy.js'
-import { startBackend } from './backend/start.js'
 import type { Dataset } from './contracts/dataset.js'
 import type { Evaluator, Task } from './contracts/task.js'
 import { UniDiagError } from './errors.js'
@@ -9,13 +9,13 @@ import { type EvaluateOptions, evaluate } from './evaluate.js'
 import { Parameters } from './nn/parameter.js'
 import { Random } from './random.js'
 
+useBackend()
 let options: EvaluateOptions
 let added: { logits: Float32Array; ids: string[] }[]
 let parameters: Parameters
 const dataset: Dataset = { name: 'toy', synthetic: true, splits: ['test'], samples: () => toySamples(7) }
 
-beforeAll(async () => {
-  await startBackend('wasm')
+beforeAll(() => {
   parameters = new Parameters(new Random(1))
   const task = {
     name: 'toy',

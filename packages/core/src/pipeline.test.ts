@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory } from '@tensorflow/tfjs-core'
+import { useBackend } from '@unidiag/testing/backends'
 import { interval, lastValueFrom, map, of, take, tap, throwError, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -21,6 +22,7 @@ import { type AnyPlugin, definePlugin } from './plugin.js'
 import { all, token } from './token.js'
 import { train } from './train.js'
 
+useBackend()
 let root: string
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'unidiag-pipeline-'))

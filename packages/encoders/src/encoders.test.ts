@@ -7,6 +7,7 @@ import { VisionLanguageModel } from '@unidiag/core/model'
 import { inference } from '@unidiag/core/nn/forward'
 import { ParameterStore } from '@unidiag/core/nn/parameter'
 import { definePlugin } from '@unidiag/core/plugin'
+import { useBackend } from '@unidiag/testing/backends'
 import { tinyDataset } from '@unidiag/testing/tiny-data'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -15,6 +16,7 @@ import { coAttention } from './co-attention.js'
 import { roberta } from './roberta.js'
 import { trainedBpe } from './trained-bpe.js'
 
+useBackend()
 const data = definePlugin({ name: 'test/data', provides: Dataset, options: z.strictObject({}), setup: () => tinyDataset() })
 
 describe('the encoders in a pipeline', () => {

@@ -11,10 +11,7 @@ export function useBackend(): void {
   })
 }
 
-/**
- * The same tests on every backend. A process has one backend, so vitest runs files named `*.backends.test.ts` once a backend, in projects that
- * set UNIDIAG_TEST_BACKEND; elsewhere they run on wasm.
- */
+/** The same tests on every backend. A process has one, so vitest runs a file once a backend, in projects that set UNIDIAG_TEST_BACKEND (vitest.config.ts). */
 export function describeBackends(name: string, body: (backend: StartedBackend['name']) => void): void {
   const backend = testBackend()
   describe(`${name} on ${backend}`, () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadCheckpoint } from '@unidiag/core/checkpoint'
 import { compose } from '@unidiag/core/compose'
 import { jsonl } from '@unidiag/core/sinks/jsonl'
+import { useBackend } from '@unidiag/testing/backends'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readRun } from '../compare/read-run.js'
 import { readConfigItems } from '../config-items.js'
@@ -23,7 +24,6 @@ const tiny = {
     { roberta: { width: 8, layers: 1, heads: 2, ffn: 16, maxLength: 16, maxPositions: 18 } },
     { 'co-attention': { width: 8, layers: 1, heads: 2 } },
     { vqa: { resamples: 20 } },
-    { backend: { name: 'wasm' } },
     { progress: { everyShare: 1 } },
     ...['random-patch', 'text-mask', 'mim', 'mlm', 'itm', 'ema-teacher'],
     { 'mim-decoder': { width: 8, layers: 1, heads: 2 } },
@@ -39,6 +39,7 @@ const from = join(import.meta.dirname, 'tiny.yaml')
 const config = readConfigItems(tiny, from)
 const parts = ablationAxis(config, 'parts')
 
+useBackend()
 let out: string
 let said: string[]
 beforeAll(async () => {

@@ -27,7 +27,6 @@ const model = `
   - clip-vit: { imageSize: 16, patchSize: 8, width: 16, heads: 2, blocks: 1 }
   - bert: { width: 8, layers: 1, heads: 2, ffn: 32, maxLength: 48, maxPositions: 48 }
   - co-attention: { width: 12, layers: 1, heads: 2 }
-  - backend: { name: wasm }
 `
 const tuned = `
 seed: 1

@@ -1,6 +1,6 @@
 import { memory, scalar, tidy } from '@tensorflow/tfjs-core'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { startBackend } from '../backend/start.js'
+import { useBackend } from '@unidiag/testing/backends'
+import { describe, expect, it } from 'vitest'
 import type { Objective } from '../contracts/objective.js'
 import type { Step } from '../step.js'
 import { weightedLoss, weightedObjectives } from './weighted-loss.js'
@@ -30,9 +30,7 @@ describe('weightedObjectives', () => {
 })
 
 describe('weightedLoss', () => {
-  beforeAll(async () => {
-    await startBackend('cpu')
-  })
+  useBackend()
 
   it('sums weighted losses and shows unweighted parts', () => {
     const before = memory().numTensors
