@@ -20,7 +20,7 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './scripts/report-backends.mjs'],
     projects: [
-      // It needs no installation, so whatever is no matter of an engine runs beside it. The packed install needs the package registry, and has a config of its own.
+      // wasm is always there, so tests that need no engine run in this project too. Those of the packed install need the package registry, and have a config of their own.
       {
         test: { ...on('wasm'), include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], exclude: [...configDefaults.exclude, 'test/packed/**'] },
       },

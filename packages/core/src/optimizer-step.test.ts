@@ -1,12 +1,12 @@
+import { useBackend } from '@unidiag/testing/backends'
 import { lastValueFrom, toArray } from 'rxjs'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { toyLoss, toyStage } from '../test/toy.js'
-import { startBackend } from './backend/start.js'
 import type { StepEvent } from './events.js'
 import type { Step } from './step.js'
 import { train } from './train.js'
 
-beforeAll(() => startBackend('wasm').then(() => {}))
+useBackend()
 
 async function stepsOf(toy: ReturnType<typeof toyStage>): Promise<StepEvent[]> {
   const all = await lastValueFrom(train(toy.context, toy.options).pipe(toArray()))

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { memory, mul, type Scalar } from '@tensorflow/tfjs-core'
+import { useBackend } from '@unidiag/testing/backends'
 import { lastValueFrom, take, tap, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ToyNoise, toyImages, toyLoss, toySamples, toyStage } from '../test/toy.js'
-import { startBackend } from './backend/start.js'
 import type { BatchPart } from './contracts/objective.js'
 import type { Score } from './contracts/task.js'
 import { batchKeys } from './data/batch-keys.js'
@@ -18,9 +18,9 @@ import { train } from './train.js'
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
+useBackend()
 let folder: string
 beforeAll(async () => {
-  await startBackend('wasm')
   folder = await mkdtemp(join(tmpdir(), 'unidiag-train-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
