@@ -41,7 +41,7 @@ describe('buildAddon', () => {
 
   it('has another file for another version, place or ABI', () => {
     const others: LibTorch[] = [torch, { ...torch, version: '9.8' }, { ...torch, lib: '/elsewhere' }, { ...torch, cxx11Abi: false }, { ...torch, cxx: 20 }]
-    expect(new Set(others.map(addonFile)).size).toBe(4)
+    expect(new Set(others.map(addonFile)).size).toBe(others.length)
   })
 
   it('says that there is no compiler, and leaves nothing behind', async () => {
