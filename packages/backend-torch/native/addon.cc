@@ -85,7 +85,7 @@ napi_value guarded(napi_env env, napi_callback_info info) {
   } catch (const Fault& e) {
     napi_throw_error(env, e.code, e.what());
   } catch (const c10::Error& e) {
-    napi_throw_error(env, "TORCH_ERROR", e.what_without_backtrace());
+    napi_throw_error(env, tellsOfMemory(e.what_without_backtrace()) ? "TORCH_MEMORY" : "TORCH_ERROR", e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, "TORCH_MEMORY", "out of memory");
   } catch (const std::exception& e) {

@@ -28,6 +28,11 @@ struct Fault : std::runtime_error {
   Fault(const char* code, const std::string& message) : std::runtime_error(message), code(code) {}
 };
 
+// libtorch has no class for it on the host.
+bool tellsOfMemory(const std::string& what) {
+  return what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
+}
+
 enum class Kind { Tensor, TensorList, OptionalTensorList, OptionalScalarList, Int, IntList, Float, FloatList, Scalar, ScalarList, Bool, BoolList, String, Device, Other };
 
 struct Parameter {
@@ -385,8 +390,7 @@ void callOperator(State& s, Operator& op, size_t count, ArgumentAt argumentAt) {
   } catch (const c10::Error& e) {
     s.stack.clear();
     const std::string what = e.what_without_backtrace();
-    const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
-    throw Fault(memory ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + what);
+    throw Fault(tellsOfMemory(what) ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + what);
   } catch (const std::exception& e) {
     s.stack.clear();
     throw Fault("TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + e.what());
