@@ -6,14 +6,15 @@
 #
 # By environment: PYTHON (python3), DEVICE (cuda:0; cpu tries the whole path without a GPU), PRESETS ("small base"), PRECISIONS ("f32 bf16"),
 # MODES of PyTorch ("eager compile"), ROUNDS (2), STEPS (20), WARMUP (5), WORK (a new temporary folder), PARITY and BENCH_TORCH (those of the folder).
-# Ends with 1 when the parity check or a run failed; the table has what there is.
+# WORK keeps the addon and what torch.compile made: where commands are limited in time, name one, and call with one preset after the other.
+# Ends with 1 when the parity check or a run failed; the table has what there is, also when it is stopped.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 output=${1:-results.md}
 : "${PYTHON:=python3}" "${DEVICE:=cuda:0}" "${PRESETS:=small base}" "${PRECISIONS:=f32 bf16}" "${MODES:=eager compile}" "${ROUNDS:=2}" "${STEPS:=20}" "${WARMUP:=5}"
 : "${WORK:=$(mktemp -d)}" "${PARITY:=$here/parity}" "${BENCH_TORCH:=$here/bench/bench_torch.py}"
 backend=torch-gpu
-[ "$DEVICE" = cpu ] && backend=torch
+[ "$DEVICE" = cpu ] && backend=torch && export CUDA_VISIBLE_DEVICES=
 mkdir -p "$WORK"
 runs=$WORK/runs.jsonl
 : >"$runs"
@@ -27,6 +28,19 @@ export UNIDIAG_TORCH
 unidiag() { "$WORK/node" "$here/dist/unidiag.js" "$@"; }
 in_torch() { "$PYTHON" "$here/torch_gpu.py" "$@"; }
 
+# The table of what there is so far: a run that is stopped at a limit of time leaves it.
+report() {
+  echo "## $(date -u +%Y-%m-%d)"
+  echo
+  in_torch table "$runs" || status=1
+  echo
+  echo "Commands: \`node scripts/bundle-bench.mjs carry\`; there \`DEVICE=$DEVICE PRESETS=\"$PRESETS\" PRECISIONS=\"$PRECISIONS\" MODES=\"$MODES\" ROUNDS=$ROUNDS STEPS=$STEPS WARMUP=$WARMUP sh carry/gpu.sh\`."
+  echo "Driver: $(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null || echo none); Node: $("$WORK/node" --version). Parity:"
+  echo
+  # Whole groups are in the log; here, what a reader has to know.
+  sed -n -e "s|^$PARITY on |- |p" -e 's/^\(every group\|beyond tolerance\|FAILED\|error\)/  \1/p' "$WORK/parity.txt"
+} >"$output"
+
 # attempt <what> <command...>: the last line it prints is a run; what fails is told, and the others go on.
 attempt() {
   what=$1
@@ -39,6 +53,7 @@ attempt() {
     echo "{\"failed\": \"$what\"}" >>"$runs"
     status=1
   fi
+  report
 }
 timed() {
   step=$(unidiag bench step --backend "$backend" --preset "$1" --precision "$2" --steps "$STEPS" --warmup "$WARMUP" --json) || return
@@ -64,16 +79,6 @@ for round in $(seq "$ROUNDS"); do
   done
 done
 
-{
-  echo "## $(date -u +%Y-%m-%d)"
-  echo
-  in_torch table "$runs" || status=1
-  echo
-  echo "Commands: \`node scripts/bundle-bench.mjs carry\`; there \`DEVICE=$DEVICE PRESETS=\"$PRESETS\" PRECISIONS=\"$PRECISIONS\" MODES=\"$MODES\" ROUNDS=$ROUNDS STEPS=$STEPS WARMUP=$WARMUP sh carry/gpu.sh\`."
-  echo "Driver: $(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null || echo none); Node: $("$WORK/node" --version). Parity:"
-  echo
-  # Whole groups are in the log; here, what a reader has to know.
-  sed -n -e "s|^$PARITY on |- |p" -e 's/^\(every group\|beyond tolerance\|FAILED\|error\)/  \1/p' "$WORK/parity.txt"
-} >"$output" || status=1
+report
 echo "written: $output" >&2
 exit $status

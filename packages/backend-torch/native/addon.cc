@@ -8,9 +8,14 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <cstring>
 #include <limits>
 #include <mutex>
 
@@ -80,7 +85,7 @@ napi_value guarded(napi_env env, napi_callback_info info) {
   } catch (const Fault& e) {
     napi_throw_error(env, e.code, e.what());
   } catch (const c10::Error& e) {
-    napi_throw_error(env, "TORCH_ERROR", e.what_without_backtrace());
+    napi_throw_error(env, tellsOfMemory(e.what_without_backtrace()) ? "TORCH_MEMORY" : "TORCH_ERROR", e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, "TORCH_MEMORY", "out of memory");
   } catch (const std::exception& e) {
@@ -251,6 +256,16 @@ napi_value sole(napi_env env, State& s, const napi_value* v, size_t) {
   return result;
 }
 
+// tfjs makes a tensor of every constant: on a device, a number that goes along with a kernel is cheaper than memory to copy it from.
+bool isConstant(const State& s, int64_t elements, c10::ScalarType dtype) {
+  return !s.device.is_cpu() && elements == 1 && (dtype == c10::ScalarType::Float || dtype == c10::ScalarType::Int);
+}
+
+at::Tensor constant(const State& s, const void* data, const std::vector<int64_t>& sizes, c10::ScalarType dtype) {
+  const at::Scalar value = dtype == c10::ScalarType::Float ? at::Scalar(*static_cast<const float*>(data)) : at::Scalar(*static_cast<const int32_t*>(data));
+  return at::full(sizes, value, at::TensorOptions(dtype).device(s.device));
+}
+
 // upload(typedArray, shape, dtype) -> tensor on the chosen device. The array is copied: it may change afterwards.
 napi_value upload(napi_env env, State& s, const napi_value* v, size_t) {
   void* data = nullptr;
@@ -269,10 +284,14 @@ napi_value upload(napi_env env, State& s, const napi_value* v, size_t) {
   const auto dtype = static_cast<c10::ScalarType>(toInteger(env, v[2]));
   if (static_cast<size_t>(elements) * c10::elementSize(dtype) != bytes) throw Fault("TORCH_ARGUMENT", "the array does not have the size of the shape");
   const Stopwatch watch(s.uploading);
+  napi_value result;
+  if (isConstant(s, elements, dtype)) {
+    napi_create_double(env, keep(s, constant(s, data, sizes, dtype)), &result);
+    return result;
+  }
   const at::Tensor host = at::from_blob(bytes ? data : static_cast<void*>(&s), sizes, at::TensorOptions(dtype));
   // Pinned memory lets the copy run beside the device's work; the caching allocator keeps it alive until the copy is done.
   at::Tensor t = s.device.is_cpu() ? host.clone() : host.pin_memory().to(s.device, /*non_blocking=*/true);
-  napi_value result;
   napi_create_double(env, keep(s, std::move(t)), &result);
   return result;
 }
@@ -285,6 +304,39 @@ napi_value download(napi_env env, State& s, const napi_value* v, size_t) {
   napi_value buffer;
   if (napi_create_arraybuffer(env, t.nbytes(), &data, &buffer) != napi_ok) throw Fault("TORCH_MEMORY", "out of memory");
   if (t.nbytes()) at::from_blob(data, t.sizes(), at::TensorOptions(t.scalar_type())).copy_(t);
+  return buffer;
+}
+
+// queueRead(tensor) -> a number for takeRead. Queues the copy of a device's tensor behind the work on it; the tensor may be released at once.
+napi_value queueRead(napi_env env, State& s, const napi_value* v, size_t) {
+  const Stopwatch watch(s.downloading);
+  const at::Tensor& t = tensorOf(env, s, v[0]);
+  at::Tensor host = at::empty(t.sizes(), at::TensorOptions(t.scalar_type()).pinned_memory(true));
+  host.copy_(t, /*non_blocking=*/true);
+  c10::Event event(t.device().type());
+  event.record(c10::impl::VirtualGuardImpl(t.device().type()).getStream(t.device()));
+  s.reads.emplace(++s.lastRead, Read{std::move(host), std::move(event)});
+  napi_value result;
+  napi_create_double(env, static_cast<double>(s.lastRead), &result);
+  return result;
+}
+
+// takeRead(number) -> ArrayBuffer as of download, or undefined while the copy is under way.
+napi_value takeRead(napi_env env, State& s, const napi_value* v, size_t) {
+  const auto found = s.reads.find(static_cast<uint64_t>(toInteger(env, v[0])));
+  if (found == s.reads.end()) throw Fault("TORCH_ARGUMENT", "no such read");
+  try {
+    if (!found->second.event.query()) return undefined(env);
+  } catch (...) {
+    s.reads.erase(found);
+    throw;
+  }
+  const at::Tensor host = std::move(found->second.host);
+  s.reads.erase(found);
+  void* data = nullptr;
+  napi_value buffer;
+  if (napi_create_arraybuffer(env, host.nbytes(), &data, &buffer) != napi_ok) throw Fault("TORCH_MEMORY", "out of memory");
+  if (host.nbytes()) std::memcpy(data, host.data_ptr(), host.nbytes());
   return buffer;
 }
 
@@ -347,12 +399,21 @@ napi_value seed(napi_env env, State& s, const napi_value* v, size_t) {
   return undefined(env);
 }
 
+// The device of that name if it computes: an old driver, a card that this libtorch has no code for or whose memory others hold is found only by trying.
+c10::Device proved(const std::string& name) {
+  c10::Device wanted(name);
+  if (wanted.is_cpu()) return wanted;
+  if (!wanted.is_cuda()) throw Fault("TORCH_DEVICE", "the addon knows cpu and cuda");
+  if (!at::hasCUDA()) throw Fault("TORCH_DEVICE", "this libtorch finds no CUDA device");
+  if (!wanted.has_index()) wanted.set_index(0);
+  const int devices = c10::impl::VirtualGuardImpl(wanted.type()).deviceCount();
+  if (wanted.index() >= devices) throw Fault("TORCH_DEVICE", "libtorch finds " + std::to_string(devices) + " CUDA devices, counted from 0");
+  at::ones({1}, at::TensorOptions(wanted)).item();
+  return wanted;
+}
+
 napi_value device(napi_env env, State& s, const napi_value* v, size_t count) {
-  if (count) {
-    const c10::Device wanted(toString(env, v[0]));
-    if (wanted.is_cuda() && !at::hasCUDA()) throw Fault("TORCH_DEVICE", "this libtorch finds no CUDA device");
-    s.device = wanted;
-  }
+  if (count) s.device = proved(toString(env, v[0]));
   napi_value result;
   napi_create_string_utf8(env, s.device.str().c_str(), NAPI_AUTO_LENGTH, &result);
   return result;
@@ -380,7 +441,8 @@ NAPI_MODULE_INIT() {
       {"sequence", guarded<sequence>},     {"run", guarded<run>},
       {"shape", guarded<shape>},           {"sole", guarded<sole>},     {"upload", guarded<upload>},   {"download", guarded<download>},
       {"share", guarded<share>},           {"memory", guarded<memory>}, {"threads", guarded<threads>}, {"seed", guarded<seed>},
-      {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},   {"profile", guarded<profile>},
+      {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},   {"profile", guarded<profile>}, {"queueRead", guarded<queueRead>},
+      {"takeRead", guarded<takeRead>},
   };
   for (const auto& entry : entries) {
     napi_value function;

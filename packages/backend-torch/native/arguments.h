@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/Event.h>
 
 #include <chrono>
 #include <cmath>
@@ -26,6 +27,11 @@ struct Fault : std::runtime_error {
   const char* code;
   Fault(const char* code, const std::string& message) : std::runtime_error(message), code(code) {}
 };
+
+// libtorch has no class for it on the host.
+bool tellsOfMemory(const std::string& what) {
+  return what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
+}
 
 enum class Kind { Tensor, TensorList, OptionalTensorList, OptionalScalarList, Int, IntList, Float, FloatList, Scalar, ScalarList, Bool, BoolList, String, Device, Other };
 
@@ -94,6 +100,12 @@ struct Slot {
   uint32_t generation = 1;
 };
 
+// A copy to the host that is under way.
+struct Read {
+  at::Tensor host;
+  c10::Event event;
+};
+
 struct State {
   std::vector<Slot> slots;
   std::vector<uint32_t> free;
@@ -104,6 +116,8 @@ struct State {
   torch::jit::Stack stack;
   int64_t bytes = 0;
   Spent uploading, downloading, releasing;
+  std::unordered_map<uint64_t, Read> reads;
+  uint64_t lastRead = 0;
   napi_ref outReference = nullptr;
   int32_t* out = nullptr;
   size_t outLength = 0;
@@ -266,10 +280,10 @@ c10::IValue convert(napi_env env, State& s, const Parameter& p, napi_value v) {
   if (v == nullptr || isMissing(env, v, &type)) {
     if (p.kind == Kind::Device && p.optional && type == napi_undefined) return s.device;
     if (type == napi_undefined && p.hasDefault) return p.fallback;
-    if (p.optional || p.kind == Kind::Tensor) {
-      if (p.kind == Kind::Tensor && !p.optional) throw Fault("TORCH_ARGUMENT", "expected a tensor");
-      return c10::IValue();
-    }
+    if (p.optional) return c10::IValue();
+    // Some gradients say "none" with an undefined tensor.
+    if (p.kind == Kind::Tensor && type == napi_null) return at::Tensor();
+    if (p.kind == Kind::Tensor) throw Fault("TORCH_ARGUMENT", "expected a tensor");
     throw Fault("TORCH_ARGUMENT", "is required");
   }
   switch (p.kind) {
@@ -376,8 +390,7 @@ void callOperator(State& s, Operator& op, size_t count, ArgumentAt argumentAt) {
   } catch (const c10::Error& e) {
     s.stack.clear();
     const std::string what = e.what_without_backtrace();
-    const bool memory = what.find("out of memory") != std::string::npos || what.find("can't allocate memory") != std::string::npos;
-    throw Fault(memory ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + what);
+    throw Fault(tellsOfMemory(what) ? "TORCH_MEMORY" : "TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + what);
   } catch (const std::exception& e) {
     s.stack.clear();
     throw Fault("TORCH_OPERATOR", describeCall(op, count, argumentAt) + ": " + e.what());

@@ -27,11 +27,16 @@ export interface Addon {
   sole(handle: Handle): boolean
   upload(values: NodeJS.TypedArray, shape: readonly number[], dtype: number): Handle
   download(handle: Handle): ArrayBuffer
+  /** Queues a copy to the host behind the device's work; the tensor may be released at once. For tensors of a device only. */
+  queueRead(handle: Handle): number
+  /** What `queueRead` promised, once; undefined while the copy is under way. */
+  takeRead(read: number): ArrayBuffer | undefined
   /** The array that `call` writes results' dtypes and shapes to: [count, (dtype, rank, ...sizes) per tensor], count -1 if it is too short. */
   share(array: Int32Array): void
   memory(): { tensors: number; bytes: number }
   threads(count?: number): number
   seed(value: number): void
+  /** Throws TORCH_DEVICE, or the device's own error, where nothing can be computed on it. */
   device(name?: string): string
   hasCuda(): boolean
   /** Name, calls and seconds inside libtorch of every operator called so far, of copies and of releases, one after another. */

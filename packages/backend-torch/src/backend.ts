@@ -1,6 +1,7 @@
 import { engine, findBackend, registerBackend, setBackend } from '@tensorflow/tfjs-core'
 import type { Precision } from '@unidiag/core/backend/engines'
 import { UniDiagError } from '@unidiag/core/errors'
+import type { Addon } from './addon.js'
 import { theAddon, useAddon } from './aten.js'
 import { loadAddon } from './load.js'
 import type { LibTorch } from './locate.js'
@@ -12,7 +13,7 @@ import { TorchBackend } from './torch-backend.js'
 export interface TorchOptions {
   /** The folder of libtorch or of Python's torch; otherwise it is looked for. */
   torch?: string | undefined
-  /** Default: `cuda:0` where libtorch finds one, else `cpu`. */
+  /** Default: `cuda:0` where libtorch finds one that works, else `cpu`. */
   device?: string | undefined
   /** CPU threads of an operator with enough to do; default libtorch's own choice. */
   threads?: number | undefined
@@ -37,6 +38,20 @@ async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
   return torch
 }
 
+const driver = 'See what `nvidia-smi` says of the driver and of free memory, and CUDA_VISIBLE_DEVICES; or use `torch` on the CPU.'
+
+function chooseDevice(addon: Addon, wanted: string | undefined): void {
+  const device = wanted ?? (addon.hasCuda() ? 'cuda:0' : 'cpu')
+  try {
+    addon.device(device)
+  } catch (cause) {
+    const message = `device ${device}: ${(cause as Error).message}`
+    if (wanted !== undefined) throw new UniDiagError('BACKEND_UNAVAILABLE', message, { ...(wanted.startsWith('cuda') && { fix: driver }), cause })
+    process.emitWarning(`${message}; computing on the CPU`)
+    addon.device('cpu')
+  }
+}
+
 /**
  * Makes `torch` tfjs's backend. The addon is built on first use, which takes about ten seconds.
  * Throws BACKEND_UNAVAILABLE where there is no libtorch, no compiler, or not the device that was asked for.
@@ -51,11 +66,7 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
     throw error
   }
   const addon = theAddon()
-  try {
-    addon.device(options.device ?? (addon.hasCuda() ? 'cuda:0' : 'cpu'))
-  } catch (cause) {
-    throw new UniDiagError('BACKEND_UNAVAILABLE', `device ${options.device}: ${(cause as Error).message}`, { cause })
-  }
+  chooseDevice(addon, options.device)
   const threads = setThreads(options.threads)
   setPrecision(options.precision ?? 'f32')
   if (engine().backendName !== 'torch') await setBackend('torch')

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { addonFile, buildAddon } from './build.js'
 import type { LibTorch } from './locate.js'
 
-const torch: LibTorch = { origin: 'test', version: '9.9', include: '/nowhere', lib: '/nowhere', cxx11Abi: true, cuda: false }
+const torch: LibTorch = { origin: 'test', version: '9.9', include: '/nowhere', lib: '/nowhere', cxx11Abi: true, cuda: false, cxx: 17 }
 
 describe('buildAddon', () => {
   let cache: string
@@ -40,8 +40,8 @@ describe('buildAddon', () => {
   })
 
   it('has another file for another version, place or ABI', () => {
-    const others: LibTorch[] = [torch, { ...torch, version: '9.8' }, { ...torch, lib: '/elsewhere' }, { ...torch, cxx11Abi: false }]
-    expect(new Set(others.map(addonFile)).size).toBe(4)
+    const others: LibTorch[] = [torch, { ...torch, version: '9.8' }, { ...torch, lib: '/elsewhere' }, { ...torch, cxx11Abi: false }, { ...torch, cxx: 20 }]
+    expect(new Set(others.map(addonFile)).size).toBe(others.length)
   })
 
   it('says that there is no compiler, and leaves nothing behind', async () => {

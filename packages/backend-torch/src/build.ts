@@ -20,7 +20,7 @@ function compilerArguments(torch: LibTorch, output: string): string[] {
   const mac = process.platform === 'darwin'
   const libraries = torch.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : []
   return [
-    '-std=c++17',
+    `-std=c++${torch.cxx}`,
     '-O2',
     '-w',
     '-fPIC',
@@ -79,7 +79,7 @@ async function compile(torch: LibTorch, file: string): Promise<void> {
     const message = missing
       ? 'there is no C++ compiler (g++)'
       : `the addon does not compile against libtorch ${torch.version} of ${torch.origin}: ${(stderr ?? String(cause)).slice(0, 2000)}`
-    const fix = missing ? 'Install a C++ compiler (Debian: `apt install g++`), or set CXX.' : 'Use libtorch 1.13 to 2.13 and a compiler with C++17.'
+    const fix = missing ? 'Install a C++ compiler (Debian: `apt install g++`), or set CXX.' : `Use libtorch 1.13 to 2.14 and a compiler with C++${torch.cxx}.`
     throw new UniDiagError('BACKEND_UNAVAILABLE', message, { fix, cause })
   } finally {
     rmSync(folder, { recursive: true, force: true })

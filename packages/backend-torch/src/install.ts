@@ -59,7 +59,7 @@ async function fill(part: string, cuda: string | undefined): Promise<void> {
       'BACKEND_UNAVAILABLE',
       `pip found libtorch ${torch.version}, which is built without CUDA; ${index} cannot be reached or has none for it`,
       {
-        fix: `Use another version of CUDA (cu118, cu126, cu128), or a network or mirror that has ${index}.`,
+        fix: `Use another version of CUDA (cu126, cu128, cu130), or a network or mirror that has ${index}.`,
       },
     )
 }

@@ -35,7 +35,13 @@ describe('locateTorch', () => {
 
   it('finds libraries in a multiarch folder', () => {
     const root = folder({ 'include/ATen/core/Tensor.h': '', 'lib/x86_64-linux-gnu/libtorch_cpu.so': '', 'build-version': '2.1.0\n' })
-    expect(locateTorch(root, [])).toMatchObject({ version: '2.1.0', cxx11Abi: true, cuda: false })
+    expect(locateTorch(root, [])).toMatchObject({ version: '2.1.0', cxx11Abi: true, cuda: false, cxx: 17 })
+  })
+
+  it('knows the C++ that the headers ask for', () => {
+    const guard = (cxx: string) => `#if !defined(_MSC_VER) && __cplusplus < ${cxx}L\n#error C++ or later compatible compiler is required\n#endif\n`
+    const cxx = (version: string) => locateTorch(folder({ ...headers, 'include/ATen/ATen.h': guard(version), 'lib/libtorch_cpu.so': '' }), [])?.cxx
+    expect([cxx('201402'), cxx('201703'), cxx('202002')]).toEqual([17, 17, 20])
   })
 
   it('says what is missing, and looks nowhere else when a place is named', () => {

@@ -13,6 +13,8 @@ export interface LibTorch {
   /** Wheels before 2.6 were built with the old std::string. */
   readonly cxx11Abi: boolean
   readonly cuda: boolean
+  /** The C++ that its headers are written in: 20 from 2.14, before that 17. */
+  readonly cxx: 17 | 20
 }
 
 /** The places that were looked at, with what was wrong there. */
@@ -36,6 +38,7 @@ function describe(origin: string, root: string, include: string, lib: string): L
     lib,
     cxx11Abi: !/_GLIBCXX_USE_CXX11_ABI=0/.test(read(join(root, 'share/cmake/Torch/TorchConfig.cmake'))),
     cuda: libraries.some((name) => name.startsWith('libtorch_cuda.')),
+    cxx: /__cplusplus < 2020/.test(read(join(include, 'ATen/ATen.h'))) ? 20 : 17,
   }
 }
 

@@ -7,16 +7,19 @@ export const PRODUCTS_AN_ELEMENT = 64
 
 let most: number | undefined
 let current: number | undefined
+let onCpu = true
 
 /** The threads of large operators: `count`, else what they were, else libtorch's own choice. Small ones take one. */
 export function setThreads(count?: number): number {
+  onCpu = theAddon().device() === 'cpu'
   most = count ?? most ?? theAddon().threads()
   current = theAddon().threads(most)
   return most
 }
 
-/** Chooses the threads of the operators that follow by how much they have to do. */
+/** Chooses the threads of the operators that follow by how much they have to do; on a device, whose operators are only queued here, none. */
 export function threadsFor(elements: number): void {
+  if (!onCpu) return
   const wanted = elements >= WORTH_WAKING ? (most ?? 1) : 1
   if (wanted === current) return
   current = wanted

@@ -1,6 +1,6 @@
 import { type BackendValues, type DataId, type DataType, engine, KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core'
 import { release, theAddon, upload } from './aten.js'
-import { download } from './download.js'
+import { download, downloadBehind } from './download.js'
 import { BOOL, COMPLEX64, codeOf, FLOAT32, INT32 } from './dtypes.js'
 import { StringData } from './string-data.js'
 import { TorchData } from './torch-data.js'
@@ -97,9 +97,15 @@ export class TorchBackend extends KernelBackend {
     return data instanceof StringData ? data.values! : download(data)
   }
 
-  // Read at once: tfjs may dispose the data before the promise is awaited.
+  // Begun at once: tfjs may dispose the data before the promise is awaited.
   override async read(id: DataId): Promise<BackendValues> {
-    return this.readSync(id)
+    const data = this.#find(id) ?? this.#fetch(id)
+    return data instanceof TorchData && this.runsAhead() ? downloadBehind(data) : this.readSync(id)
+  }
+
+  /** Whether operators return before they have run (CUDA): then reading at once waits for the device, and `read` does not. */
+  runsAhead(): boolean {
+    return theAddon().device() !== 'cpu'
   }
 
   override disposeData(id: DataId, force = false): boolean {

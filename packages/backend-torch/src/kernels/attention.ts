@@ -3,6 +3,7 @@ import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
+import { deviceAttention, deviceAttentionGradient } from './device-attention.js'
 import { reduces } from './product.js'
 
 const FLASH = '_scaled_dot_product_flash_attention_for_cpu'
@@ -96,11 +97,15 @@ function prepared(q: TorchData, k: TorchData, mask: TorchData | undefined, keep:
 /** The second result is what the gradient needs: the log of the sums with flash attention, else the probabilities. */
 export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
   UniDiagAttention: ({ q, k, v, mask, keep }, attributes) => {
+    const fused = keep === undefined && !onCpu() && deviceAttention({ q: q!, k: k!, v: v!, mask }, attributes.heads)
+    if (fused) return fused
     const { variant, heads, joined, overKeys, scale } = prepared(q!, k!, mask, keep, attributes.heads)
     if (isFlash(keep, onCpu())) return flash(variant)(q, k, v, mask, heads, joined, overKeys)
     return plain(variant)(q, k, v, mask, keep, scale, heads, joined, overKeys)
   },
   UniDiagAttentionGrad: ({ dy, q, k, v, y, probabilities, mask, keep }, attributes) => {
+    const isLogSum = probabilities!.shape.length === 3
+    if (isLogSum && !onCpu()) return deviceAttentionGradient({ q: q!, k: k!, v: v!, mask }, attributes.heads, dy!, y!, probabilities!)
     const { variant, heads, joined, overKeys, scale } = prepared(q!, k!, mask, keep, attributes.heads)
     if (isFlash(keep, onCpu())) return flashBackward(variant)(dy, q, k, v, y, probabilities, mask, heads, joined, overKeys)
     return plainBackward(variant)(dy, q, k, v, probabilities, keep, scale, heads, joined)

@@ -1,6 +1,6 @@
 import { backend_util, util } from '@tensorflow/tfjs-core'
-import { aten } from '../aten.js'
-import { FLOAT32 } from '../dtypes.js'
+import { aten, theAddon } from '../aten.js'
+import { FLOAT32, FLOAT64, INT32 } from '../dtypes.js'
 import type { Attributes, Inputs, KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
 import { batchedProduct, product } from './product.js'
@@ -9,10 +9,14 @@ const transpose = aten('transpose.int')
 const reshape = aten('reshape')
 const add = aten('add.Tensor')
 const einsum = aten('einsum')
+const toDtype = aten('to.dtype')
 
 const flipped = (x: TorchData, flag: boolean): TorchData => (flag ? transpose(x, -1, -2) : x)
 
 function multiply(a: TorchData, b: TorchData, transposeA: boolean, transposeB: boolean): TorchData {
+  // CUDA multiplies no matrices of integers; float64 holds every int32 and its sums of products up to 2^53.
+  if (a.code === INT32 && b.code === INT32 && theAddon().device() !== 'cpu')
+    return toDtype(multiply(toDtype(a, FLOAT64), toDtype(b, FLOAT64), transposeA, transposeB), INT32)
   const rank = b.shape.length
   util.assert(a.shape.length >= 2 && rank >= 2, () => `Error in matMul: inputs must have at least rank 2, got ${a.shape.length} and ${rank}.`)
   const left = flipped(a, transposeA)
