@@ -46,8 +46,13 @@ function plain(argument: Argument): NativeArgument {
 }
 
 function takeAll(result: NativeResult): TorchData[] {
-  if (Array.isArray(result)) return result.flatMap(takeAll)
-  return result === null ? [] : [take(result as number)]
+  if (!Array.isArray(result)) return result === null ? [] : [take(result as number)]
+  const all: TorchData[] = []
+  for (const item of result) {
+    if (typeof item === 'number') all.push(take(item))
+    else all.push(...takeAll(item))
+  }
+  return all
 }
 
 // Names without a namespace are aten's.

@@ -1,6 +1,6 @@
 import { type KernelConfig, type NamedAttrMap, type NamedTensorInfoMap, registerKernel, type TensorInfo } from '@tensorflow/tfjs-core'
 import { aten, scoped } from './aten.js'
-import { codeOf } from './dtypes.js'
+import { codeOf, FLOAT32 } from './dtypes.js'
 import { runOnHost } from './kernels/host.js'
 import { StringData } from './string-data.js'
 import { threadsFor } from './threads.js'
@@ -18,6 +18,7 @@ const toDtype = aten('to.dtype')
 
 // What tfjs has no dtype for goes out as its nearest: int64 (indices, counts) as int32, float64 as float32.
 function outgoing(data: TorchData): TorchData {
+  if (data.code === FLOAT32) return data
   const code = codeOf(data.dtype)
   return data.code === code ? data : toDtype(data, code)
 }

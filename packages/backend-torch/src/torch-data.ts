@@ -16,6 +16,8 @@ export class TorchData implements TensorInfo {
   refCount = 1
   /** Whether tfjs counts it among its data: not what a kernel makes on the way. */
   adopted = false
+  /** Known to lie in memory in row-major order. */
+  isRowMajor = false
 
   constructor(handle: Handle, shape: number[], code: number) {
     this.handle = handle

@@ -60,21 +60,18 @@ interface Moving {
 /** For a libtorch without the fused operators, which look at it themselves. */
 const read = (skip: TorchData | undefined): boolean => skip !== undefined && download(skip)[0] === 1
 
-// What was written in place here: row-major from then on.
-const written = new WeakSet<TorchData>()
-
 /** The tensor itself where nothing else can see it (no other tfjs tensor, no view), else a copy: what may be written in place. */
 function writable(x: TorchData): TorchData {
   const y = x.refCount === 1 && theAddon().sole(x.handle) ? x : clone(x, ROW_MAJOR)
-  written.add(y)
+  y.isRowMajor = true
   return y
 }
 
 /** As `writable`, for tensors that nobody but the caller ever gets: whether there are views of one is asked once. */
-const ownMoment = (x: TorchData): TorchData => (x.refCount === 1 && written.has(x) ? x : writable(x))
+const ownMoment = (x: TorchData): TorchData => (x.refCount === 1 && x.isRowMajor ? x : writable(x))
 
 /** Fused operators take it for granted that values lie in row-major order, and on the CPU compute nonsense where they do not. */
-const rowMajor = (x: TorchData): TorchData => (written.has(x) ? x : contiguous(x))
+const rowMajor = (x: TorchData): TorchData => (x.isRowMajor ? x : contiguous(x))
 
 /**
  * libtorch's fused AdamW takes the decay off before the update and adds eps after the bias correction. At a step so large that its bias

@@ -1,9 +1,10 @@
 import { clone, engine, type NamedTensorMap, onesLike, type Scalar, type Tensor, tidy, util } from '@tensorflow/tfjs-core'
 import { addAll } from '../ops/add-all.js'
+import { disposeSince } from '../ops/fused.js'
 
 /** The parts of tfjs's engine that record operators and what they are to be walked back with. */
 interface Recorder {
-  readonly state: { gradientDepth: number; activeTape: TapeNode[] | null }
+  readonly state: { gradientDepth: number; activeTape: TapeNode[] | null; readonly activeScope: { readonly track: Tensor[] } }
   startTape(): void
   endTape(): void
 }
@@ -20,7 +21,7 @@ interface TapeNode {
 
 /**
  * A scalar and its gradients with respect to tensors: what tfjs's `gradients` computes, from the same tape. Here what an operator saved, and the gradients of its
- * results, die as the walk passes it instead of at the end, which lowers the peak of memory, and an operator takes one scope instead of one an input.
+ * results, die as the walk passes it instead of at the end, which lowers the peak of memory, and there is one scope for all operators instead of one for every input of each.
  * To be called in a tidy. Leaves nothing behind when `f` or a gradient throws.
  * @returns the gradients in the order of `xs`; undefined where the scalar does not depend on one
  */
@@ -36,14 +37,16 @@ export function walkBack(f: () => Scalar, xs: readonly Tensor[]): { value: Scala
     } finally {
       recorder.endTape()
     }
-    return { value, gradients: gradientsOf(value, state.activeTape ?? [], xs) }
+    const gradients = tidy('backward', () => gradientsOf(value, state.activeTape ?? [], xs, state.activeScope.track) as Tensor[])
+    return { value, gradients }
   } finally {
     for (const node of state.activeTape ?? []) disposeAll(node.saved)
     state.activeTape = null
   }
 }
 
-function gradientsOf(y: Tensor, tape: readonly TapeNode[], xs: readonly Tensor[]): (Tensor | undefined)[] {
+/** @param track of the scope that is open */
+function gradientsOf(y: Tensor, tape: readonly TapeNode[], xs: readonly Tensor[], track: Tensor[]): (Tensor | undefined)[] {
   const needed = neededInputs(tape, xs)
   const gradients = new Map<number, Tensor>([[y.id, onesLike(y)]])
   for (let i = tape.length - 1; i >= 0; i--) {
@@ -53,7 +56,9 @@ function gradientsOf(y: Tensor, tape: readonly TapeNode[], xs: readonly Tensor[]
     for (const { id } of node.outputs) gradients.delete(id)
     let passedOn: readonly Tensor[] = []
     if (names && dys.some((dy) => dy !== null)) {
-      passedOn = tidy('backward', () => inputGradients(node, names, dys))
+      const from = track.length
+      passedOn = inputGradients(node, names, dys)
+      disposeSince(track, from, passedOn)
       for (const [k, name] of names.entries()) accumulate(gradients, node.inputs[name], passedOn[k])
     }
     for (const dy of dys) if (dy && !passedOn.includes(dy)) dy.dispose()

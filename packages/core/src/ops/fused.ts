@@ -1,4 +1,14 @@
-import { engine, getKernel, type NamedAttrMap, type NamedTensorInfoMap, type NamedTensorMap, type Tensor, type TensorInfo, tidy } from '@tensorflow/tfjs-core'
+import {
+  engine,
+  getKernel,
+  type KernelConfig,
+  type NamedAttrMap,
+  type NamedTensorInfoMap,
+  type NamedTensorMap,
+  type Tensor,
+  type TensorInfo,
+  tidy,
+} from '@tensorflow/tfjs-core'
 
 /**
  * The seam between the operators of UniDiag and a backend.
@@ -52,10 +62,27 @@ export function native(
   attrs: NamedAttrMap = {},
 ): Tensor[] | undefined {
   const current = engine()
-  const kernel = getKernel(name, current.backendName)
+  const kernel = kernelOf(name, current.backendName)
   if (!kernel) return undefined
   const out = kernel.kernelFunc({ inputs: inputs as NamedTensorInfoMap, attrs, backend: current.backend })
-  return (Array.isArray(out) ? out : [out]).map((info: TensorInfo) => current.makeTensorFromTensorInfo(info))
+  if (!Array.isArray(out)) return [current.makeTensorFromTensorInfo(out)]
+  return out.map((info: TensorInfo) => current.makeTensorFromTensorInfo(info))
+}
+
+// tfjs looks a kernel up under a name that it puts together anew; here, what the current backend was found to have.
+let found = new Map<string, KernelConfig>()
+let foundFor = ''
+
+function kernelOf(name: string, backendName: string): KernelConfig | undefined {
+  if (foundFor !== backendName) {
+    found = new Map()
+    foundFor = backendName
+  }
+  const known = found.get(name)
+  if (known) return known
+  const kernel = getKernel(name, backendName)
+  if (kernel) found.set(name, kernel)
+  return kernel
 }
 
 /** The parts of tfjs's engine that a custom gradient needs; tfjs offers them as `customGrad`, which computes every gradient and copies more. */
@@ -118,8 +145,8 @@ export function differentiable<T extends Tensor | Tensor[]>(
   return y
 }
 
-/** Disposes of what a scope tracked from some point on, but for kept tensors and `results`. */
-function disposeSince(track: Tensor[], from: number, results: readonly Tensor[]): void {
+/** Disposes of what a scope of tfjs tracked from some point on, but for kept tensors and `results`. */
+export function disposeSince(track: Tensor[], from: number, results: readonly Tensor[]): void {
   const made = track.splice(from)
   for (const tensor of made) {
     if (results.includes(tensor)) track.push(tensor)
