@@ -2,10 +2,9 @@ import { aten, atenList, atenVoid, sequence } from '../aten.js'
 import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
-import { product, productOfRows } from './product.js'
+import { linearGradients, product } from './product.js'
 
 const parted = atenList('split.Tensor')
-const sum = aten('sum.dim_IntList')
 const layerNorm = atenList('native_layer_norm')
 const layerNormBackward = atenList('native_layer_norm_backward')
 const reshape = aten('reshape')
@@ -50,10 +49,8 @@ const column = (x: TorchData): TorchData => reshape(x, [-1, 1])
 /** UniDiag's layers; what each computes is in the table of `@unidiag/core/ops/fused`. */
 export const layerKernels: KernelTable = {
   UniDiagLinear: ({ x, weight, bias }) => product(x!, weight!, { bias }),
-  UniDiagLinearGradX: ({ dy, weight }) => product(dy!, weight!, { transposed: true }),
-  UniDiagLinearGradWeight: ({ x, dy }) => productOfRows(x!, dy!),
+  UniDiagLinearGrad: ({ dy, x, weight }, { needed }) => linearGradients(x!, dy!, weight!, needed),
   UniDiagProjections: ({ x, weight, bias }, { parts }) => parted(product(x!, weight!, { bias }), weight!.shape[1]! / parts, -1),
-  UniDiagColumnSum: ({ x }) => sum(x, [...x!.shape.keys()].slice(0, -1)),
   UniDiagLayerNorm: ({ x, weight, bias }, { eps }) => layerNorm(x, weight!.shape, weight, bias, eps),
   UniDiagLayerNormGrad: ({ dy, x, weight, mean, rstd }) => layerNormBackward(dy, x, weight!.shape, mean, rstd, weight, weight, [true, true, true]),
   UniDiagGelu: ({ x }) => gelu(x),

@@ -42,8 +42,32 @@ function products({ multiply, prepare = (_, b) => b }: Engine) {
     straight: sequence((op, a, b, bias) => [multiply(op, a, op('t', prepare(op, b)), bias)]),
     /** a b^T + bias */
     transposed: sequence((op, a, b, bias) => [multiply(op, a, prepare(op, b), bias)]),
-    /** rows(x)^T rows(dy); the shapes of the rows are [-1, in] and [-1, out] */
-    ofRows: sequence((op, x, dy, inputs, outputs) => [multiply(op, op('t', op('reshape', x, inputs)), op('t', prepare(op, op('reshape', dy, outputs))), null)]),
+    gradients: ways((needed) =>
+      // The shapes of rows are [-1, in] and [-1, out].
+      sequence((op, x, dy, weight, inputs, outputs) => {
+        const rows = op('reshape', dy, outputs)
+        const make: Record<string, () => Value> = {
+          x: () => multiply(op, dy, prepare(op, weight), null),
+          weight: () => multiply(op, op('t', op('reshape', x, inputs)), op('t', prepare(op, rows)), null),
+          bias: () => op('sum.dim_IntList', rows, [0]),
+        }
+        return needed.map((name) => make[name]!())
+      }),
+    ),
+  }
+}
+
+/** A sequence for each choice of gradients, made when it is first asked for. */
+function ways<T>(make: (needed: readonly string[]) => T): (needed: readonly string[]) => T {
+  const made = new Map<string, T>()
+  return (needed) => {
+    const key = needed.join()
+    let found = made.get(key)
+    if (found === undefined) {
+      found = make(needed)
+      made.set(key, found)
+    }
+    return found
   }
 }
 
@@ -70,11 +94,12 @@ export function product(a: TorchData, b: TorchData, { bias, transposed = false }
   return (transposed ? engine.transposed : engine.straight)(a, b, bias && operand(bias))[0]!
 }
 
-/** `x [..., K]` transposed times `dy [..., N]`, over all rows: `[K, N]`. */
-export function productOfRows(x: TorchData, dy: TorchData): TorchData {
-  const [inputs, outputs] = [x.shape.at(-1)!, dy.shape.at(-1)!]
-  const engine = engineFor(x, dy, sizeOf(x.shape) * outputs, Math.min(sizeOf(dy.shape) / outputs, outputs))
-  return engine.ofRows(x, dy, [-1, inputs], [-1, outputs])[0]!
+/** Those of `x [..., K]`, `weight [K, N]` and `bias [N]` that are needed, where `dy [..., N]` is the gradient of the result. */
+export function linearGradients(x: TorchData, dy: TorchData, weight: TorchData, needed: readonly string[]): TorchData[] {
+  const [inputs, outputs] = weight.shape as [number, number]
+  // Both products have the same size; the matrix that is turned is the weight, and the rows of dy.
+  const engine = engineFor(x, dy, sizeOf(x.shape) * outputs, Math.min(inputs, outputs, sizeOf(dy.shape) / outputs))
+  return engine.gradients(needed)(x, dy, weight, [-1, inputs], [-1, outputs])
 }
 
 /** Products of matrices side by side, as `matmul`. */

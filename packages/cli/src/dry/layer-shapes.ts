@@ -19,9 +19,14 @@ type Lists = Readonly<Record<string, readonly TensorInfo[]>>
 /** What the kernels make that the operators of `@unidiag/core/ops` can have (see the table there); they keep what they need for the way back, and no more. */
 export const layerShapes: Readonly<Record<string, ShapeKernel>> = {
   UniDiagLinear: ({ x, weight }) => ({ shape: [...x.shape.slice(0, -1), weight.shape[1]], flops: 2 * size(x) * weight.shape[1] }),
-  UniDiagLinearGradX: ({ dy, weight }) => ({ shape: [...dy.shape.slice(0, -1), weight.shape[0]], flops: 2 * size(dy) * weight.shape[0] }),
-  UniDiagLinearGradWeight: ({ x, dy }) => ({ shape: [last(x), last(dy)], flops: 2 * size(x) * last(dy) }),
-  UniDiagColumnSum: ({ x }) => ({ shape: [last(x)] }),
+  UniDiagLinearGrad: ({ dy, x, weight }, { needed }) => {
+    const made: Record<string, Made> = {
+      x: { ...like(x), flops: 2 * size(dy) * weight.shape[0] },
+      weight: { ...like(weight), flops: 2 * size(x) * last(dy) },
+      bias: { shape: [last(dy)] },
+    }
+    return needed.map((name: string) => made[name])
+  },
   UniDiagLayerNorm: ({ x }) => [like(x), { shape: x.shape.slice(0, -1) }, { shape: x.shape.slice(0, -1) }],
   UniDiagLayerNormGrad: ({ x, weight }) => [like(x), like(weight), like(weight)],
   UniDiagGelu: ofX,

@@ -2,7 +2,7 @@ import { engine, type NamedAttrMap, registerKernel, type TensorInfo, util } from
 import { type WasmBackend, WasmHeap } from './wasm-heap.js'
 
 type Inputs = Record<string, TensorInfo>
-type Attributes = Readonly<Record<string, number>> & { readonly shape: number[] }
+type Attributes = Readonly<Record<string, number>> & { readonly shape: number[]; readonly needed: string[] }
 type Kernel = (inputs: Inputs, attrs: Attributes) => TensorInfo | TensorInfo[]
 
 /** Registers what tfjs's wasm backend lacks for training, and kernels for UniDiag's operators; see `ops/fused.ts` for what each does. */
@@ -56,27 +56,29 @@ function kernels(heap: WasmHeap): Record<string, Kernel> {
       run.matmul(at(x), k, 1, at(weight), n, 1, at(y), n, m, n, k, scratch, bias ? 1 : 0)
       return y
     },
-    UniDiagLinearGradX({ dy, weight }) {
+    UniDiagLinearGrad({ dy, x, weight }, { needed }) {
       const [k, n] = weight.shape
       const [m] = matrix(dy)
-      const dx = heap.make(withLast(dy, k))
-      const scratch = heap.scratch(run.matmulScratch(k))
-      run.matmul(at(dy), n, 1, at(weight), 1, n, at(dx), k, m, k, n, scratch, 0)
-      return dx
-    },
-    UniDiagLinearGradWeight({ x, dy }) {
-      const [m, k] = matrix(x)
-      const [, n] = matrix(dy)
-      const dWeight = heap.make([k, n])
-      const scratch = heap.scratch(run.matmulScratch(n))
-      run.matmul(at(x), 1, k, at(dy), n, 1, at(dWeight), n, k, n, m, scratch, 0)
-      return dWeight
-    },
-    UniDiagColumnSum({ x }) {
-      const [rows, n] = matrix(x)
-      const out = heap.make([n])
-      run.columnSum(at(x), at(out), rows, n)
-      return out
+      const gradients: Record<string, () => TensorInfo> = {
+        x() {
+          const dx = heap.make(withLast(dy, k))
+          const scratch = heap.scratch(run.matmulScratch(k))
+          run.matmul(at(dy), n, 1, at(weight), 1, n, at(dx), k, m, k, n, scratch, 0)
+          return dx
+        },
+        weight() {
+          const dWeight = heap.make([k, n])
+          const scratch = heap.scratch(run.matmulScratch(n))
+          run.matmul(at(x), 1, k, at(dy), n, 1, at(dWeight), n, k, n, m, scratch, 0)
+          return dWeight
+        },
+        bias() {
+          const out = heap.make([n])
+          run.columnSum(at(dy), at(out), m, n)
+          return out
+        },
+      }
+      return needed.map((name) => gradients[name]())
     },
 
     UniDiagLayerNorm({ x, weight, bias }, { eps }) {

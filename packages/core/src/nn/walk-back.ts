@@ -1,22 +1,12 @@
-import { clone, engine, type NamedTensorMap, onesLike, type Scalar, type Tensor, tidy, util } from '@tensorflow/tfjs-core'
+import { clone, engine, onesLike, type Scalar, type Tensor, tidy, util } from '@tensorflow/tfjs-core'
 import { addAll } from '../ops/add-all.js'
-import { disposeSince } from '../ops/fused.js'
+import { disposeSince, type TapeNode } from '../ops/fused.js'
 
 /** The parts of tfjs's engine that record operators and what they are to be walked back with. */
 interface Recorder {
   readonly state: { gradientDepth: number; activeTape: TapeNode[] | null; readonly activeScope: { readonly track: Tensor[] } }
   startTape(): void
   endTape(): void
-}
-
-interface TapeNode {
-  readonly kernelName: string
-  readonly inputs: NamedTensorMap
-  readonly outputs: readonly Tensor[]
-  /** undefined for an operator that has no gradient */
-  readonly gradient?: (dys: readonly (Tensor | null)[]) => Record<string, () => Tensor>
-  /** Of the tape, which disposes of them. */
-  readonly saved?: readonly Tensor[]
 }
 
 /**
@@ -80,7 +70,7 @@ function neededInputs(tape: readonly TapeNode[], xs: readonly Tensor[]): (readon
 
 function inputGradients({ kernelName, inputs, gradient }: TapeNode, names: readonly string[], dys: readonly (Tensor | null)[]): Tensor[] {
   if (!gradient) throw new Error(`The operator ${kernelName} has no gradient.`)
-  const functions = gradient(dys)
+  const functions = gradient(dys, names)
   const found: Tensor[] = []
   for (const name of names) {
     const dx = functions[name]?.()

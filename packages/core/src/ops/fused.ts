@@ -8,6 +8,7 @@ import {
   type Tensor,
   type TensorInfo,
   tidy,
+  zeros,
 } from '@tensorflow/tfjs-core'
 
 /**
@@ -21,10 +22,8 @@ import {
  * | kernel | inputs | attributes | outputs |
  * |---|---|---|---|
  * | UniDiagLinear | x [..., in], weight [in, out], bias? [out] | | y [..., out] |
- * | UniDiagLinearGradX | dy [..., out], weight [in, out] | | dx [..., in] |
- * | UniDiagLinearGradWeight | x [..., in], dy [..., out] | | dWeight [in, out] |
+ * | UniDiagLinearGrad | dy [..., out], x [..., in], weight [in, out] | needed, some of x, weight, bias | their gradients in this order |
  * | UniDiagProjections | x [..., in], weight [in, parts * out], bias [parts * out] | parts | as many of [..., out] |
- * | UniDiagColumnSum | x [..., n] | | [n] |
  * | UniDiagLayerNorm | x [..., n], weight [n], bias [n] | eps | y [..., n], mean [...], rstd [...] |
  * | UniDiagLayerNormGrad | dy, x, weight, mean, rstd | | dx, dWeight, dBias |
  * | UniDiagGelu, UniDiagQuickGelu | x | | y |
@@ -87,29 +86,42 @@ function kernelOf(name: string, backendName: string): KernelConfig | undefined {
 
 /** The parts of tfjs's engine that a custom gradient needs; tfjs offers them as `customGrad`, which computes every gradient and copies more. */
 interface TapeEngine {
-  readonly state: { gradientDepth: number; kernelDepth: number; readonly activeScope: { readonly id: number; readonly track: Tensor[] } | null }
-  addTapeNode(
-    name: string,
-    inputs: NamedTensorMap,
-    outputs: Tensor[],
-    gradient: (dy: Tensor | Tensor[]) => Record<string, () => Tensor>,
-    saved: Tensor[],
-    attrs: object,
-  ): void
+  readonly state: {
+    readonly gradientDepth: number
+    kernelDepth: number
+    nextTapeNodeId: number
+    readonly activeTape: TapeNode[]
+    readonly activeScope: { readonly track: Tensor[] } | null
+  }
+}
+
+/** An operator on tfjs's tape. */
+export interface TapeNode {
+  readonly id: number
+  readonly kernelName: string
+  readonly inputs: NamedTensorMap
+  readonly outputs: Tensor[]
+  /**
+   * undefined for an operator that has no gradient
+   * @param dys null for results that lead nowhere
+   * @param needed names of inputs; all where tfjs asks
+   */
+  readonly gradient?: (dys: readonly (Tensor | null)[], needed?: readonly string[]) => Record<string, () => Tensor>
+  /** Of the tape, which disposes of them. */
+  readonly saved?: Tensor[]
 }
 
 /**
  * Runs an operator with a gradient of its own. Only the gradients that are needed are computed: `backward` returns one function an
- * input, called when that input leads to a parameter. Of several results it gets as many gradients.
+ * input, called when that input leads to a parameter; it is told the names of these inputs. Of several results it gets as many gradients.
  * @param forward gets `save`, whose tensors `backward` receives; all that it makes besides them and its result is disposed of
  */
 export function differentiable<T extends Tensor | Tensor[]>(
   inputs: NamedTensorMap,
   forward: (save: (tensors: Tensor[]) => void) => T,
-  backward: (dy: T, saved: Tensor[]) => Record<string, () => Tensor>,
+  backward: (dy: T, saved: Tensor[], needed: readonly string[]) => Record<string, () => Tensor>,
 ): T {
-  const tape = engine() as unknown as TapeEngine
-  const { state } = tape
+  const { state } = engine() as unknown as TapeEngine
   const scope = state.activeScope
   if (!scope) return tidy(() => differentiable(inputs, forward, backward))
   const recorded = state.gradientDepth > 0 && state.kernelDepth === 0
@@ -141,7 +153,14 @@ export function differentiable<T extends Tensor | Tensor[]>(
   })
   disposeSince(scope.track, from, results)
   // Whoever walks the tape back disposes of what is owned.
-  if (recorded) tape.addTapeNode('UniDiag', inputs, results, (dy) => backward(dy as T, saved), owned, {})
+  if (recorded) {
+    const single = !Array.isArray(y)
+    const gradient: TapeNode['gradient'] = (dys, needed = Object.keys(inputs)) => {
+      const all = dys.map((dy, i) => dy ?? zeros(results[i].shape))
+      return backward((single ? all[0] : all) as T, saved, needed)
+    }
+    state.activeTape.push({ id: state.nextTapeNodeId++, kernelName: 'UniDiag', inputs, outputs: results, gradient, saved: owned })
+  }
   return y
 }
 

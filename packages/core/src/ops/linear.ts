@@ -13,15 +13,20 @@ export function linear<T extends Tensor>(x: T, weight: Tensor2D, bias?: Tensor1D
       save([x, weight])
       return native('UniDiagLinear', { x, weight, ...(bias && { bias }) })?.[0] ?? composite(x, weight, bias)
     },
-    (dy, [x, weight]) => linearGradients(dy, x, weight),
+    (dy, [x, weight], needed) => linearGradients(dy, x, weight, needed),
   ) as T
 }
 
-export const linearGradients = (dy: Tensor, x: Tensor, weight: Tensor): Record<'x' | 'weight' | 'bias', () => Tensor> => ({
-  x: () => native('UniDiagLinearGradX', { dy, weight })?.[0] ?? reshape(matMul(rows(dy), transpose(weight)), x.shape),
-  weight: () => native('UniDiagLinearGradWeight', { x, dy })?.[0] ?? matMul(transpose(rows(x)), rows(dy)),
-  bias: () => columnSum(dy),
-})
+/** @param needed some of x, weight and bias */
+export function linearGradients(dy: Tensor, x: Tensor, weight: Tensor, needed: readonly string[]): Record<string, () => Tensor> {
+  const found = native('UniDiagLinearGrad', { dy, x, weight }, { needed: needed as string[] })
+  if (found) return Object.fromEntries(needed.map((name, i) => [name, () => found[i]]))
+  return {
+    x: () => reshape(matMul(rows(dy), transpose(weight)), x.shape),
+    weight: () => matMul(transpose(rows(x)), rows(dy)),
+    bias: () => sum(rows(dy), 0),
+  }
+}
 
 function composite(x: Tensor, weight: Tensor2D, bias?: Tensor1D): Tensor {
   const product = matMul(rows(x), weight)
@@ -30,6 +35,3 @@ function composite(x: Tensor, weight: Tensor2D, bias?: Tensor1D): Tensor {
 
 /** `[..., n]` as `[M, n]`. */
 export const rows = (x: Tensor): Tensor2D => reshape(x, [-1, x.shape.at(-1) as number])
-
-/** Sum over all axes but the last. @param x `[..., n]` @returns `[n]` */
-export const columnSum = (x: Tensor): Tensor => native('UniDiagColumnSum', { x })?.[0] ?? sum(rows(x), 0)

@@ -18,6 +18,6 @@ export function projections<T extends Tensor>(x: T, weight: Tensor2D, bias: Tens
       save([x, weight])
       return native('UniDiagProjections', { x, weight, bias }, { parts }) as Tensor[]
     },
-    (dys, [x, weight]) => linearGradients(concat(dys, -1), x, weight),
+    (dys, [x, weight], needed) => linearGradients(concat(dys, -1), x, weight, needed),
   ) as T[]
 }
