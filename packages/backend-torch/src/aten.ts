@@ -1,3 +1,4 @@
+import { UniDiagError } from '@unidiag/core/errors'
 import type { Addon, NativeArgument, NativeResult } from './addon.js'
 import { TorchData } from './torch-data.js'
 
@@ -72,6 +73,17 @@ function idOf(name: string): number {
   return id
 }
 
+/** Calls a function of the addon. @throws UniDiagError OUT_OF_MEMORY */
+function withMemory<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
+  try {
+    return call(...args)
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string }
+    if (code === 'TORCH_MEMORY') throw new UniDiagError('OUT_OF_MEMORY', message, { cause })
+    throw cause
+  }
+}
+
 function natively(call: (id: number, ...args: NativeArgument[]) => NativeResult, id: number, args: readonly Argument[]): NativeResult {
   const count = args.length
   const values = new Array<NativeArgument>(count)
@@ -79,7 +91,7 @@ function natively(call: (id: number, ...args: NativeArgument[]) => NativeResult,
     const argument = args[i]
     values[i] = typeof argument === 'object' ? plain(argument) : argument
   }
-  const result = call(id, ...values)
+  const result = withMemory(call, id, ...values)
   position = 1
   described = results[0]!
   return result
@@ -163,7 +175,7 @@ function declare(build: (op: Operator, ...given: Value[]) => readonly Value[]): 
 
 /** A tensor from host data. */
 export function upload(values: NodeJS.TypedArray, shape: readonly number[], code: number): TorchData {
-  const data = new TorchData(theAddon().upload(values, shape, code), [...shape], code)
+  const data = new TorchData(withMemory(theAddon().upload, values, shape, code), [...shape], code)
   made?.push(data)
   return data
 }

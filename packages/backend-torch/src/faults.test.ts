@@ -105,7 +105,7 @@ describe('faults of libtorch', () => {
         const { aten } = await import('./aten.js')
         expect(() => zeros([2 ** 40, 2 ** 12])).toThrow()
         expect(() => aten('empty.memory_format')([2 ** 40, 2 ** 12])).toThrow(
-          expect.objectContaining({ code: 'TORCH_MEMORY', message: expect.stringContaining('aten::empty') }),
+          expect.objectContaining({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('aten::empty') }),
         )
       })
     })

@@ -23,6 +23,10 @@ export const errorCodes = {
   PLUGIN_CYCLE: { cause: 'Plugins need each other in a circle.', fix: 'Break the circle that the message shows.' },
   PIPELINE_FROZEN: { cause: 'A composition was changed after it was composed, or a pipeline was run twice at the same time.', fix: 'Compose a new pipeline.' },
   BACKEND_UNAVAILABLE: { cause: 'The tfjs engine that was asked for cannot load here.', fix: 'Do what the message says for that cause, or use `auto`.' },
+  OUT_OF_MEMORY: {
+    cause: 'The engine cannot get the memory that an operator needs, on the processor or on the GPU.',
+    fix: 'Use a smaller `batchSize` (with more of `accumulate`), smaller images or `precision: bf16`, or free the memory that other programs hold.',
+  },
   TFJS_DUPLICATE: {
     cause: 'Two copies of @tensorflow/tfjs-core are loaded in this process.',
     fix: 'Install exactly one version (dedupe), for example with an override in package.json.',

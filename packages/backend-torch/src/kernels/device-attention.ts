@@ -114,7 +114,7 @@ export function deviceAttention(inputs: Heads, heads: number): [TorchData, Torch
       return [merged(y), logSum]
     } catch (error) {
       // An older GPU has no such kernel, and libtorch 2.0 gives it other arguments.
-      if (runs.get(kernel) || (error as { code?: string }).code === 'TORCH_MEMORY') throw error
+      if (runs.get(kernel) || (error as { code?: string }).code === 'OUT_OF_MEMORY') throw error
       runs.set(kernel, false)
     }
   }
