@@ -11,9 +11,25 @@ let addon: Addon | undefined
 let made: TorchData[] | undefined
 const results = new Int32Array(RESULT_WORDS)
 
+/** The same function, whose lack of memory is a UniDiagError OUT_OF_MEMORY. */
+function tellingOfMemory<A extends unknown[], R>(f: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    try {
+      return f(...args)
+    } catch (cause) {
+      const { code, message } = cause as { code?: string; message: string }
+      if (code === 'TORCH_MEMORY') throw new UniDiagError('OUT_OF_MEMORY', message, { cause })
+      throw cause
+    }
+  }
+}
+
 export function useAddon(value: Addon): void {
-  addon = value
-  addon.share(results)
+  value.share(results)
+  const [call, run] = [tellingOfMemory(value.call), tellingOfMemory(value.run)]
+  const [upload, download] = [tellingOfMemory(value.upload), tellingOfMemory(value.download)]
+  const [queueRead, takeRead] = [tellingOfMemory(value.queueRead), tellingOfMemory(value.takeRead)]
+  addon = { ...value, call, run, upload, download, queueRead, takeRead }
 }
 
 export function theAddon(): Addon {
@@ -73,17 +89,6 @@ function idOf(name: string): number {
   return id
 }
 
-/** Calls a function of the addon. @throws UniDiagError OUT_OF_MEMORY */
-function withMemory<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
-  try {
-    return call(...args)
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string }
-    if (code === 'TORCH_MEMORY') throw new UniDiagError('OUT_OF_MEMORY', message, { cause })
-    throw cause
-  }
-}
-
 function natively(call: (id: number, ...args: NativeArgument[]) => NativeResult, id: number, args: readonly Argument[]): NativeResult {
   const count = args.length
   const values = new Array<NativeArgument>(count)
@@ -91,7 +96,7 @@ function natively(call: (id: number, ...args: NativeArgument[]) => NativeResult,
     const argument = args[i]
     values[i] = typeof argument === 'object' ? plain(argument) : argument
   }
-  const result = withMemory(call, id, ...values)
+  const result = call(id, ...values)
   position = 1
   described = results[0]!
   return result
@@ -175,7 +180,7 @@ function declare(build: (op: Operator, ...given: Value[]) => readonly Value[]): 
 
 /** A tensor from host data. */
 export function upload(values: NodeJS.TypedArray, shape: readonly number[], code: number): TorchData {
-  const data = new TorchData(withMemory(theAddon().upload, values, shape, code), [...shape], code)
+  const data = new TorchData(theAddon().upload(values, shape, code), [...shape], code)
   made?.push(data)
   return data
 }
