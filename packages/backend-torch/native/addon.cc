@@ -425,6 +425,16 @@ napi_value hasCuda(napi_env env, State&, const napi_value*, size_t) {
   return result;
 }
 
+napi_value hasAvx512(napi_env env, State&, const napi_value*, size_t) {
+  napi_value result;
+#ifdef __x86_64__
+  napi_get_boolean(env, __builtin_cpu_supports("avx512f"), &result);
+#else
+  napi_get_boolean(env, false, &result);
+#endif
+  return result;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -442,7 +452,7 @@ NAPI_MODULE_INIT() {
       {"shape", guarded<shape>},           {"sole", guarded<sole>},     {"upload", guarded<upload>},   {"download", guarded<download>},
       {"share", guarded<share>},           {"memory", guarded<memory>}, {"threads", guarded<threads>}, {"seed", guarded<seed>},
       {"device", guarded<device>},         {"hasCuda", guarded<hasCuda>},   {"profile", guarded<profile>}, {"queueRead", guarded<queueRead>},
-      {"takeRead", guarded<takeRead>},
+      {"takeRead", guarded<takeRead>},     {"hasAvx512", guarded<hasAvx512>},
   };
   for (const auto& entry : entries) {
     napi_value function;

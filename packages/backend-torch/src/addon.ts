@@ -39,6 +39,8 @@ export interface Addon {
   /** Throws TORCH_DEVICE, or the device's own error, where nothing can be computed on it. */
   device(name?: string): string
   hasCuda(): boolean
+  /** Whether the processor has AVX-512, whatever libtorch makes of it. */
+  hasAvx512(): boolean
   /** Name, calls and seconds inside libtorch of every operator called so far, of copies and of releases, one after another. */
   profile(): (string | number)[]
 }

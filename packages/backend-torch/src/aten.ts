@@ -1,5 +1,6 @@
 import { UniDiagError } from '@unidiag/core/errors'
 import type { Addon, NativeArgument, NativeResult } from './addon.js'
+import { BFLOAT16 } from './dtypes.js'
 import { TorchData } from './torch-data.js'
 
 export type Argument = TorchData | number | boolean | string | null | undefined | readonly Argument[]
@@ -116,6 +117,8 @@ export function aten(name: string): (...args: Argument[]) => TorchData {
   return (...args) => take(call(args) as number)
 }
 
+const toDtype = aten('to.dtype')
+
 /** As `aten`, for an operator with several results or a list of tensors; undefined tensors are left out. */
 export function atenList(name: string): (...args: Argument[]) => TorchData[] {
   const call = caller(name)
@@ -147,7 +150,7 @@ export class Value {
   }
 }
 
-type Constant = number | boolean | string | null | undefined | readonly number[]
+type Constant = number | boolean | string | null | undefined | readonly number[] | readonly boolean[]
 /** Puts an operator, named as for `aten`, into a sequence, and gives its first result. */
 export type Operator = (name: string, ...parts: (Value | Constant)[]) => Value
 
@@ -162,20 +165,47 @@ export type Operator = (name: string, ...parts: (Value | Constant)[]) => Value
 export function sequence(build: (op: Operator, ...given: Value[]) => readonly Value[]): (...given: Argument[]) => TorchData[] {
   let id: number | undefined
   return (...given) => {
-    id ??= declare(build)
+    id ??= declare(build.length - 1, build)
     return takeAll(natively(theAddon().run, id, given))
   }
 }
 
-function declare(build: (op: Operator, ...given: Value[]) => readonly Value[]): number {
+/** As `sequence`, with arguments by name. */
+export function namedSequence<N extends string>(
+  names: readonly N[],
+  build: (op: Operator, given: Readonly<Record<N, Value>>) => readonly Value[],
+): (given: Readonly<Partial<Record<N, Argument>>>) => TorchData[] {
+  let id: number | undefined
+  return (given) => {
+    id ??= declare(names.length, (op, ...values) => build(op, Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<N, Value>))
+    const list = names.map((name) => given[name])
+    return takeAll(natively(theAddon().run, id, list))
+  }
+}
+
+function declare(count: number, build: (op: Operator, ...given: Value[]) => readonly Value[]): number {
   const steps: NativeArgument[][] = []
   const op: Operator = (name, ...parts) => {
     const words = parts.flatMap((part): NativeArgument[] => (part instanceof Value ? [part.from, part.index] : [0, part]))
     return new Value(2, steps.push([idOf(name), ...words]) - 1)
   }
-  const given = Array.from({ length: build.length - 1 }, (_, i) => new Value(1, i))
+  const given = Array.from({ length: count }, (_, i) => new Value(1, i))
   const outputs = build(op, ...given).flatMap(({ from, index }) => [from, index])
   return theAddon().sequence(steps, outputs)
+}
+
+/** One of something for every variant of it, made when it is first asked for. A variant is plain values. */
+export function variants<V extends object, T>(make: (variant: V) => T): (variant: V) => T {
+  const made = new Map<string, T>()
+  return (variant) => {
+    const key = JSON.stringify(variant)
+    let found = made.get(key)
+    if (found === undefined) {
+      found = make(variant)
+      made.set(key, found)
+    }
+    return found
+  }
 }
 
 /** A tensor from host data. */
@@ -189,7 +219,29 @@ export function release(data: TorchData): void {
   if (data.handle === 0) return
   const handle = data.handle
   data.handle = 0
+  forgetLow(data)
   theAddon().release(handle)
+}
+
+/** A bfloat16 copy of `data`, which is kept with it until it dies or `forgetLow` is told that it changes. */
+export function lowOf(data: TorchData): TorchData {
+  if (data.low === undefined) {
+    // Not the kernel's that happens to ask first.
+    const outer = made
+    made = undefined
+    try {
+      data.low = toDtype(data, BFLOAT16)
+    } finally {
+      made = outer
+    }
+  }
+  return data.low
+}
+
+export function forgetLow(data: TorchData): void {
+  if (data.low === undefined) return
+  release(data.low)
+  data.low = undefined
 }
 
 /** Runs `f` and releases every tensor it made, except those that `keep` names in its result. */

@@ -33,7 +33,6 @@ let started: Promise<LibTorch> | undefined
 async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
   const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
   useAddon(addon)
-  registerKernels()
   if (findBackend('torch') === null) registerBackend('torch', () => new TorchBackend(), 0)
   return torch
 }
@@ -68,6 +67,7 @@ export async function startTorch(options: TorchOptions = {}): Promise<TorchStart
   const addon = theAddon()
   chooseDevice(addon, options.device)
   const threads = setThreads(options.threads)
+  registerKernels()
   setPrecision(options.precision ?? 'f32')
   if (engine().backendName !== 'torch') await setBackend('torch')
   return { torch, device: addon.device(), threads }

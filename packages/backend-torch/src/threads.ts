@@ -9,6 +9,9 @@ let most: number | undefined
 let current: number | undefined
 let onCpu = true
 
+/** Whether operators compute on the processor, not on a device. */
+export const isOnCpu = (): boolean => onCpu
+
 /** The threads of large operators: `count`, else what they were, else libtorch's own choice. Small ones take one. */
 export function setThreads(count?: number): number {
   onCpu = theAddon().device() === 'cpu'

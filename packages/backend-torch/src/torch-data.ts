@@ -18,6 +18,8 @@ export class TorchData implements TensorInfo {
   adopted = false
   /** Known to lie in memory in row-major order. */
   isRowMajor = false
+  /** A copy in bfloat16 (`lowOf`). */
+  low: TorchData | undefined
 
   constructor(handle: Handle, shape: number[], code: number) {
     this.handle = handle

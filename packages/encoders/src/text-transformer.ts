@@ -5,6 +5,7 @@ import { additiveMask } from '@unidiag/core/nn/attention'
 import { Embedding } from '@unidiag/core/nn/embedding'
 import type { Forward } from '@unidiag/core/nn/forward'
 import { LayerNorm } from '@unidiag/core/nn/layer-norm'
+import { noGrad } from '@unidiag/core/nn/no-grad'
 import { normal, type Parameter, type Parameters } from '@unidiag/core/nn/parameter'
 import { PostNormBlock } from '@unidiag/core/nn/post-norm-block'
 import { dropout } from '@unidiag/core/ops/dropout'
@@ -73,7 +74,7 @@ export class TextTransformer implements TextEncoder {
     if (length > this.#mostTokens)
       throw new UniDiagError('TEXT_TOO_LONG', `${this.name} has positions for ${this.#mostTokens} tokens, and got a text of ${length}`)
     const words = add(this.#words.lookup(ids), this.#firstType())
-    const summed: Tensor3D = add(words, this.#positions.lookup(this.#positionIds(ids)))
+    const summed: Tensor3D = add(words, this.#positions.lookup(noGrad(() => this.#positionIds(ids))))
     let x = forward.tap(`${at}.embeddings`, dropout(this.#norm.apply(summed), this.#options.dropout, forward))
     const keys = additiveMask(mask)
     for (const layer of this.#layers) x = layer.apply(x, keys, forward)

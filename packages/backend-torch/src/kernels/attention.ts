@@ -1,113 +1,120 @@
-import { has, type Operator, sequence, type Value } from '../aten.js'
+import { has, namedSequence, type Operator, type Value, variants } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
-import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
+import { isOnCpu, PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 import { deviceAttention, deviceAttentionGradient } from './device-attention.js'
 import { reduces } from './product.js'
 
 const FLASH = '_scaled_dot_product_flash_attention_for_cpu'
 
-/** What is built into a sequence rather than given to it: `low`, products in bfloat16; `masked`, scores get a mask; `dropped`, probabilities are multiplied by `keep`. */
-interface Variant {
+/** `flash`: by libtorch's fused kernel; `low`, products in bfloat16; `masked`, scores get a mask; `dropped`, probabilities are multiplied by `keep`. */
+export interface AttentionVariant {
+  readonly flash: boolean
   readonly low: boolean
   readonly masked: boolean
   readonly dropped: boolean
 }
 
-/** A sequence for every variant, each declared when it is first called. */
-function variants<T>(make: (variant: Variant) => T): (variant: Variant) => T {
-  const all = Array.from({ length: 8 }, (_, bits) => make({ low: (bits & 1) > 0, masked: (bits & 2) > 0, dropped: (bits & 4) > 0 }))
-  return ({ low, masked, dropped }) => all[(low ? 1 : 0) | (masked ? 2 : 0) | (dropped ? 4 : 0)]!
+/** In a sequence: q, k, v `[B, T, d]`; `heads`, `joined` and `overKeys` are the shapes [B, -1, h, d / h], [B, -1, d] and [B, 1, 1, -1]. */
+interface Attended {
+  readonly q: Value
+  readonly k: Value
+  readonly v: Value
+  readonly mask: Value
+  readonly keep: Value
+  readonly scale: Value | number
+  readonly heads: Value
+  readonly joined: Value
+  readonly overKeys: Value
 }
 
-/** [B, T, d] -> [B, h, T, d / h], a view; and back. `shape` is [B, -1, h, d / h], and [B, -1, d]. */
+/** [B, T, d] -> [B, h, T, d / h], a view. */
 const split = (op: Operator, x: Value, shape: Value): Value => op('transpose.int', op('reshape', x, shape), 1, 2)
-const merge = (op: Operator, x: Value, shape: Value): Value => op('reshape', op('transpose.int', x, 1, 2), shape)
+/** And back. */
+export const merge = (op: Operator, x: Value, shape: Value): Value => op('reshape', op('transpose.int', x, 1, 2), shape)
 
 const turned = (op: Operator, x: Value): Value => op('transpose.int', x, -1, -2)
 
 /** Operands and results of products, in bfloat16 and float32 where they are low. */
-function casts(op: Operator, { low }: Variant) {
+function casts(op: Operator, low: boolean) {
   const cast = (code: number) => (x: Value) => (low ? op('to.dtype', x, code) : x)
   const [down, up] = [cast(BFLOAT16), cast(FLOAT32)]
   return { down, up, product: (a: Value, b: Value): Value => up(op('matmul', down(a), down(b))) }
 }
 
-const flash = variants((variant) =>
-  sequence((op, q, k, v, mask, heads, joined, overKeys) => {
-    const { down, up } = casts(op, variant)
-    const [qh, kh, vh] = [q, k, v].map((x) => down(split(op, x, heads))) as [Value, Value, Value]
-    const y = op(FLASH, qh, kh, vh, 0, false, variant.masked ? down(op('reshape', mask, overKeys)) : null, null)
-    return [merge(op, up(y), joined), y.next]
-  }),
-)
+/** Puts attention into a sequence: its result [B, T, d], and what its gradient needs, the log of the sums or the probabilities. */
+export function attend(op: Operator, { flash, low, masked, dropped }: AttentionVariant, g: Attended): [Value, Value] {
+  const { down, up, product } = casts(op, low)
+  const [q, k, v] = [g.q, g.k, g.v].map((x) => split(op, x, g.heads)) as [Value, Value, Value]
+  if (flash) {
+    const y = op(FLASH, down(q), down(k), down(v), 0, false, masked ? down(op('reshape', g.mask, g.overKeys)) : null, null)
+    return [merge(op, up(y), g.joined), y.next]
+  }
+  const scores = product(op('mul.Scalar', q, g.scale), turned(op, k))
+  const p = op('_softmax', masked ? op('add_.Tensor', scores, op('reshape', g.mask, g.overKeys)) : scores, -1, false)
+  return [merge(op, product(dropped ? op('mul.Tensor', p, g.keep) : p, v), g.joined), p]
+}
 
-const flashBackward = variants((variant) =>
-  sequence((op, dy, q, k, v, y, logSums, mask, heads, joined, overKeys) => {
-    const { down, up } = casts(op, variant)
-    const [dyh, qh, kh, vh, yh] = [dy, q, k, v, y].map((x) => down(split(op, x, heads))) as [Value, Value, Value, Value, Value]
-    const dq = op(`${FLASH}_backward`, dyh, qh, kh, vh, yh, logSums, 0, false, variant.masked ? down(op('reshape', mask, overKeys)) : null, null)
-    return [dq, dq.next, dq.next.next].map((gradient) => merge(op, up(gradient), joined))
-  }),
-)
+/** Puts the gradients of `attend` for q, k and v into a sequence, `[B, h, T, d / h]` each. @param dy of its result y @param kept its second result */
+export function attendBackward(op: Operator, { flash, low, masked, dropped }: AttentionVariant, g: Attended & { dy: Value; y: Value; kept: Value }): Value[] {
+  const { down, up, product } = casts(op, low)
+  const [dy, q, k, v] = [g.dy, g.q, g.k, g.v].map((x) => split(op, x, g.heads)) as [Value, Value, Value, Value]
+  if (flash) {
+    const y = split(op, g.y, g.heads)
+    const mask = masked ? down(op('reshape', g.mask, g.overKeys)) : null
+    const dq = op(`${FLASH}_backward`, down(dy), down(q), down(k), down(v), down(y), g.kept, 0, false, mask, null)
+    return [dq, dq.next, dq.next.next].map(up)
+  }
+  const dKept = product(dy, turned(op, v))
+  const dScores = op('mul_.Scalar', op('_softmax_backward_data', dropped ? op('mul_.Tensor', dKept, g.keep) : dKept, g.kept, -1, FLOAT32), g.scale)
+  const kept = dropped ? op('mul.Tensor', g.kept, g.keep) : g.kept
+  return [product(dScores, k), product(turned(op, dScores), q), product(turned(op, kept), dy)]
+}
 
-const plain = variants((variant) =>
-  sequence((op, q, k, v, mask, keep, scale, heads, joined, overKeys) => {
-    const { product } = casts(op, variant)
-    const scores = product(op('mul.Scalar', split(op, q, heads), scale), turned(op, split(op, k, heads)))
-    const p = op('_softmax', variant.masked ? op('add_.Tensor', scores, op('reshape', mask, overKeys)) : scores, -1, false)
-    return [merge(op, product(variant.dropped ? op('mul.Tensor', p, keep) : p, split(op, v, heads)), joined), p]
-  }),
-)
+const GIVEN = ['q', 'k', 'v', 'mask', 'keep', 'scale', 'heads', 'joined', 'overKeys'] as const
 
-const plainBackward = variants((variant) =>
-  sequence((op, dy, q, k, v, p, keep, scale, heads, joined) => {
-    const { product } = casts(op, variant)
-    const [dyh, qh, kh, vh] = [dy, q, k, v].map((x) => split(op, x, heads)) as [Value, Value, Value, Value]
-    const dKept = product(dyh, turned(op, vh))
-    const dScores = op('mul_.Scalar', op('_softmax_backward_data', variant.dropped ? op('mul_.Tensor', dKept, keep) : dKept, p, -1, FLOAT32), scale)
-    const kept = variant.dropped ? op('mul.Tensor', p, keep) : p
-    return [product(dScores, kh), product(turned(op, dScores), qh), product(turned(op, kept), dyh)].map((gradient) => merge(op, gradient, joined))
-  }),
+const forward = variants((variant: AttentionVariant) => namedSequence(GIVEN, (op, given) => attend(op, variant, given)))
+
+const backward = variants((variant: AttentionVariant) =>
+  namedSequence([...GIVEN, 'dy', 'y', 'kept'], (op, given) => attendBackward(op, variant, given).map((x) => merge(op, x, given.joined))),
 )
 
 let flashable: boolean | undefined
 
 /** Whether libtorch's flash attention does it: it has no mask that multiplies probabilities. */
-function isFlash(keep: TorchData | undefined, onCpu: boolean): boolean {
+function isFlash(keep: TorchData | undefined): boolean {
   flashable ??= has(FLASH) && has(`${FLASH}_backward`)
-  return flashable && onCpu && keep === undefined
+  return flashable && keep === undefined && isOnCpu()
 }
 
-/** Chooses threads, and gives the variant and the arguments that follow from shapes. */
-function prepared(q: TorchData, k: TorchData, mask: TorchData | undefined, keep: TorchData | undefined, count: number) {
-  // Queries by keys by width, twice.
-  threadsFor((2 * sizeOf(q.shape) * k.shape[1]!) / PRODUCTS_AN_ELEMENT)
+/** Multiply-adds: queries by keys by width, twice. */
+export const attentionProducts = (q: TorchData, keys: number): number => 2 * sizeOf(q.shape) * keys
+
+/** The variant, and the arguments that follow from shapes. @param q `[B, Tq, d]` */
+export function attentionPlan(q: TorchData, mask: TorchData | undefined, keep: TorchData | undefined, count: number) {
   const [batch, , width] = q.shape as [number, number, number]
   return {
-    variant: { low: reduces(q), masked: mask !== undefined, dropped: keep !== undefined },
-    heads: [batch, -1, count, width / count],
-    joined: [batch, -1, width],
-    overKeys: [batch, 1, 1, -1],
+    variant: { flash: isFlash(keep), low: reduces(q), masked: mask !== undefined, dropped: keep !== undefined },
+    shapes: { heads: [batch, -1, count, width / count], joined: [batch, -1, width], overKeys: [batch, 1, 1, -1] },
     scale: 1 / Math.sqrt(width / count),
   }
 }
 
-/** The second result is what the gradient needs: the log of the sums with flash attention, else the probabilities. */
-export const attentionKernels = (onCpu: () => boolean): KernelTable => ({
+/** The second result is what the gradient needs: the log of the sums with fused attention, else the probabilities. */
+export const attentionKernels: KernelTable = {
   UniDiagAttention: ({ q, k, v, mask, keep }, attributes) => {
-    const fused = keep === undefined && !onCpu() && deviceAttention({ q: q!, k: k!, v: v!, mask }, attributes.heads)
+    const fused = keep === undefined && deviceAttention({ q: q!, k: k!, v: v!, mask }, attributes.heads)
     if (fused) return fused
-    const { variant, heads, joined, overKeys, scale } = prepared(q!, k!, mask, keep, attributes.heads)
-    if (isFlash(keep, onCpu())) return flash(variant)(q, k, v, mask, heads, joined, overKeys)
-    return plain(variant)(q, k, v, mask, keep, scale, heads, joined, overKeys)
+    threadsFor(attentionProducts(q!, k!.shape[1]!) / PRODUCTS_AN_ELEMENT)
+    const { variant, shapes, scale } = attentionPlan(q!, mask, keep, attributes.heads)
+    return forward(variant)({ q, k, v, mask, keep, scale, ...shapes })
   },
   UniDiagAttentionGrad: ({ dy, q, k, v, y, probabilities, mask, keep }, attributes) => {
     const isLogSum = probabilities!.shape.length === 3
-    if (isLogSum && !onCpu()) return deviceAttentionGradient({ q: q!, k: k!, v: v!, mask }, attributes.heads, dy!, y!, probabilities!)
-    const { variant, heads, joined, overKeys, scale } = prepared(q!, k!, mask, keep, attributes.heads)
-    if (isFlash(keep, onCpu())) return flashBackward(variant)(dy, q, k, v, y, probabilities, mask, heads, joined, overKeys)
-    return plainBackward(variant)(dy, q, k, v, probabilities, keep, scale, heads, joined)
+    if (isLogSum && !isOnCpu()) return deviceAttentionGradient({ q: q!, k: k!, v: v!, mask }, attributes.heads, dy!, y!, probabilities!)
+    threadsFor(attentionProducts(q!, k!.shape[1]!) / PRODUCTS_AN_ELEMENT)
+    const { variant, shapes, scale } = attentionPlan(q!, mask, keep, attributes.heads)
+    return backward(variant)({ dy, q, k, v, y, kept: probabilities, mask, keep, scale, ...shapes })
   },
-})
+}

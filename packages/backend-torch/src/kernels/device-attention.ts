@@ -1,5 +1,6 @@
-import { aten, atenList, has, theAddon } from '../aten.js'
+import { aten, atenList, has } from '../aten.js'
 import { BFLOAT16, FLOAT32, INT64 } from '../dtypes.js'
+import { isOnCpu } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 import { operand, result } from './product.js'
 
@@ -91,7 +92,7 @@ const isKnown = (kernel: Fused): boolean => runs.get(kernel) ?? kernel.needs.eve
 const isAligned = (width: number, code: number): boolean => width % (code === FLOAT32 ? 4 : 8) === 0
 
 function split({ q, k, v, mask }: Heads, heads: number): Heads | undefined {
-  if (theAddon().device() === 'cpu') return undefined
+  if (isOnCpu()) return undefined
   const byHead = (x: TorchData): TorchData => reshape(operand(x), [x.shape[0]!, x.shape[1]!, heads, x.shape[2]! / heads])
   const taken = { q: byHead(q), k: byHead(k), v: byHead(v), mask: mask && operand(mask) }
   return isAligned(taken.q.shape[3]!, taken.q.code) && sizeOf(q.shape) > 0 && sizeOf(k.shape) > 0 ? taken : undefined

@@ -2,6 +2,7 @@ import { aten, atenList, atenVoid, sequence } from '../aten.js'
 import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
 import type { TorchData } from '../torch-data.js'
+import { activate, activateBackward } from './activations.js'
 import { linearGradients, product } from './product.js'
 
 const parted = atenList('split.Tensor')
@@ -29,10 +30,8 @@ const embedding = aten('embedding')
 const norm = aten('linalg_vector_norm')
 const stack = aten('stack')
 
-// x s(1.702 x) = silu(1.702 x) / 1.702, so that libtorch's own pair of operators does it.
-const QUICK = 1.702
-const quickGelu = sequence((op, x) => [op('mul_.Scalar', op('silu', op('mul.Scalar', x, QUICK)), 1 / QUICK)])
-const quickGeluBackward = sequence((op, dy, x) => [op('silu_backward', dy, op('mul.Scalar', x, QUICK))])
+const quickGelu = sequence((op, x) => [activate(op, 'quickGelu', x)])
+const quickGeluBackward = sequence((op, dy, x) => [activateBackward(op, 'quickGelu', dy, x)])
 
 const MEAN = 1
 const NO_INDEX = -100

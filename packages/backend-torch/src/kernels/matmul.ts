@@ -22,7 +22,7 @@ function multiply(a: TorchData, b: TorchData, transposeA: boolean, transposeB: b
   const left = flipped(a, transposeA)
   // One matrix for a whole batch is one large product instead of many small ones.
   const single = a.shape.length >= rank && b.shape.slice(0, -2).every((n) => n === 1)
-  if (single) return product(left, rank === 2 ? b : reshape(b, b.shape.slice(-2)), { transposed: transposeB })
+  if (single) return product(left, rank === 2 ? b : reshape(b, b.shape.slice(-2)), { turned: transposeB })
   return batchedProduct(left, flipped(b, transposeB))
 }
 
@@ -59,7 +59,7 @@ export const matmulKernels: KernelTable = {
     const { transposeA, transposeB } = attributes
     const plain = a!.shape.length === 2 && b!.shape.length === 2 && bias !== undefined && a!.code === FLOAT32 && bias.shape.length <= 2
     if (!plain) return finish(multiply(a!, b!, transposeA, transposeB), inputs, attributes)
-    const y = product(flipped(a!, transposeA), b!, { bias, transposed: transposeB })
+    const y = product(flipped(a!, transposeA), b!, { bias, turned: transposeB })
     return finish(y, { ...inputs, bias: undefined as never }, attributes)
   },
   Einsum: (inputs, { equation }) => {

@@ -2,11 +2,16 @@ import { add, engine, ones, slice, type Tensor2D, type Tensor3D, tensor, tidy } 
 import { startBackend } from '@unidiag/core/backend/backend'
 import type { Precision } from '@unidiag/core/backend/engines'
 import { attention } from '@unidiag/core/ops/attention'
+import { native } from '@unidiag/core/ops/fused'
+import { linear } from '@unidiag/core/ops/linear'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import '@tensorflow/tfjs-backend-cpu'
-import { theAddon } from '../aten.js'
+import { has, namedSequence, scoped, theAddon, upload } from '../aten.js'
 import { startTorch } from '../backend.js'
+import { download } from '../download.js'
+import { FLOAT32 } from '../dtypes.js'
 import { torchHere, whyNot } from '../test-support/torch-here.js'
+import { affine, affineGradients, type Engine } from './product.js'
 
 const values = (count: number, seed: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(seed + i * 1.37))
 
@@ -76,6 +81,50 @@ describe.skipIf(!torchHere)(`matrix products${whyNot}`, () => {
     expect(theAddon().threads()).toBe(2)
     tidy(() => void add(ones([5]), 1))
     expect(theAddon().threads()).toBe(1)
+  })
+
+  it('by every engine that this libtorch has, with their gradients', () => {
+    const [m, k, n] = [48, 32, 24]
+    const engines: Engine[] = has('mkldnn::_linear_pointwise') ? ['f32', 'oneDnn'] : ['f32']
+    const [x, weight, bias, dy] = [values(m * k, 1), values(k * n, 2), values(n, 3), values(m * n, 4)]
+    const expected = [
+      exact(x, weight, m, k, n).map((y, i) => y + bias[i % n]!),
+      exact(dy, transposed(weight, k, n), m, n, k),
+      exact(transposed(x, m, k), dy, k, m, n),
+      bias.map((_, column) => dy.reduce((sum, y, i) => sum + (i % n === column ? y : 0), 0)),
+    ]
+    for (const engine of engines) {
+      const compute = namedSequence(['x', 'weight', 'bias', 'dy'], (op, g) => {
+        const gradients = affineGradients(op, engine, { x: g.x, dy: () => g.dy, weight: g.weight, inputs: [-1, k], outputs: [-1, n] })
+        return [affine(op, engine, g.x, g.weight, g.bias), gradients.x(), gradients.weight(), gradients.bias()]
+      })
+      scoped(
+        () => {
+          const up = (data: Float32Array, ...shape: number[]) => upload(data, shape, FLOAT32)
+          const made = compute({ x: up(x, 2, m / 2, k), weight: up(weight, k, n), bias: up(bias, n), dy: up(dy, 2, m / 2, n) })
+          for (const [i, result] of made.entries()) expect(worst(download(result), expected[i]!), `${engine}, result ${i}`).toBeLessThan(1e-4)
+        },
+        () => [],
+      )
+    }
+  })
+
+  it('in bf16: the copy of a weight follows it when it changes in place, and dies with it', async () => {
+    await use('bf16')
+    const bytes = () => theAddon().memory().bytes
+    const before = bytes()
+    tidy(() => {
+      const [x, weight] = [ones([64, 32]), ones([32, 16]) as Tensor2D]
+      const first = () => linear(x, weight).dataSync()[0]
+      expect(first()).toBe(32)
+      const held = bytes()
+      expect(first()).toBe(32)
+      // Only the result is new: the copy was there.
+      expect(bytes() - held).toBe(64 * 16 * 4)
+      const [doubled] = native('UniDiagScaleAll', { x: [weight] }, { factor: 2 }) as [Tensor2D]
+      expect(linear(x, doubled).dataSync()[0]).toBe(64)
+    })
+    expect(bytes()).toBe(before)
   })
 
   it('in bf16: results in float32, off by what bfloat16 costs', async () => {

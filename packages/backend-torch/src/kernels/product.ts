@@ -1,7 +1,8 @@
-import { aten, has, type Operator, sequence, theAddon, type Value } from '../aten.js'
+import { aten, has, lowOf, type Operator, sequence, theAddon, type Value, variants } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
+import type { Inputs } from '../kernel.js'
 import { precision } from '../precision.js'
-import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
+import { isOnCpu, PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 
 const ONEDNN = 'mkldnn::_linear_pointwise'
@@ -13,12 +14,12 @@ const WORTHWHILE = 2 ** 20
 /** Sides of a matrix below which oneDNN takes it for a vector, and its slowest way. */
 const NARROW = 16
 
-let known: boolean | undefined
+let faster: boolean | undefined
 
-/** libtorch's own float32 products on the CPU are MKL's, which takes the wide vectors of Intel's processors only; oneDNN takes everyone's. */
+/** libtorch's own float32 products on the CPU are MKL's, which takes AVX-512 on Intel's processors only, where oneDNN takes it on everyone's. Without AVX-512 MKL is faster. */
 function prefersOneDnn(a: TorchData, b: TorchData, products: number, narrowest: number): boolean {
-  known ??= has(ONEDNN)
-  return known && a.code === FLOAT32 && b.code === FLOAT32 && narrowest >= NARROW && products >= WORTHWHILE && theAddon().device() === 'cpu'
+  faster ??= theAddon().hasAvx512() && has(ONEDNN)
+  return faster && a.code === FLOAT32 && b.code === FLOAT32 && narrowest >= NARROW && products >= WORTHWHILE && isOnCpu()
 }
 
 /** Whether products of this tensor are computed in bfloat16. */
@@ -27,71 +28,99 @@ export const reduces = (x: TorchData): boolean => x.code === FLOAT32 && precisio
 /** As the operands of products are taken: in bfloat16 where that is asked for. */
 export const operand = (x: TorchData): TorchData => (reduces(x) ? toDtype(x, BFLOAT16) : x)
 
+/** As `operand`, of what products take many times: its copy is kept with it. */
+export const weightOperand = (x: TorchData): TorchData => (reduces(x) ? lowOf(x) : x)
+
+/** Inputs of a kernel, of which those that are named and there are taken by `weightOperand`. */
+export function weightOperands(inputs: Inputs, names: readonly string[]): Inputs {
+  const lowered: Record<string, TorchData> = { ...inputs }
+  if (precision() === 'bf16') for (const name of names) if (inputs[name]) lowered[name] = weightOperand(inputs[name])
+  return lowered
+}
+
 /** What was computed of operands, in float32 again. */
 export const result = (x: TorchData): TorchData => (x.code === BFLOAT16 ? toDtype(x, FLOAT32) : x)
 
-/** One engine's `a [..., K]` times `b [N, K]` transposed, plus `bias [N]`, and what has to be done to `b` before it is turned. */
-interface Engine {
+/** `a [..., K]` times `b [N, K]` transposed, plus `bias [N]`, and what has to be done to `b` before it is turned. */
+interface Multiplier {
   multiply(op: Operator, a: Value, b: Value, bias: Value | null): Value
-  prepare?(op: Operator, b: Value): Value
+  prepare(op: Operator, b: Value): Value
 }
 
-function products({ multiply, prepare = (_, b) => b }: Engine) {
-  return {
-    /** a b + bias */
-    straight: sequence((op, a, b, bias) => [multiply(op, a, op('t', prepare(op, b)), bias)]),
-    /** a b^T + bias */
-    transposed: sequence((op, a, b, bias) => [multiply(op, a, prepare(op, b), bias)]),
-    gradients: ways((needed) =>
-      // The shapes of rows are [-1, in] and [-1, out].
-      sequence((op, x, dy, weight, inputs, outputs) => {
-        const rows = op('reshape', dy, outputs)
-        const make: Record<string, () => Value> = {
-          x: () => multiply(op, dy, prepare(op, weight), null),
-          weight: () => multiply(op, op('t', op('reshape', x, inputs)), op('t', prepare(op, rows)), null),
-          bias: () => op('sum.dim_IntList', rows, [0]),
-        }
-        return needed.map((name) => make[name]!())
-      }),
-    ),
-  }
-}
+const asItIs = (_: Operator, b: Value): Value => b
 
-/** A sequence for each choice of gradients, made when it is first asked for. */
-function ways<T>(make: (needed: readonly string[]) => T): (needed: readonly string[]) => T {
-  const made = new Map<string, T>()
-  return (needed) => {
-    const key = needed.join()
-    let found = made.get(key)
-    if (found === undefined) {
-      found = make(needed)
-      made.set(key, found)
-    }
-    return found
-  }
-}
-
-const engines = {
+const multipliers = {
   // A part of a wider matrix would send oneDNN its slowest way too.
-  oneDnn: products({ multiply: (op, a, b, bias) => op(ONEDNN, a, b, bias, 'none', [], ''), prepare: (op, b) => op('contiguous', b) }),
-  f32: products({ multiply: (op, a, b, bias) => op('linear', a, b, bias) }),
-  bf16: products({
+  oneDnn: { multiply: (op, a, b, bias) => op(ONEDNN, a, b, bias, 'none', [], ''), prepare: (op, b) => op('contiguous', b) },
+  f32: { multiply: (op, a, b, bias) => op('linear', a, b, bias), prepare: asItIs },
+  bf16: {
     multiply: (op, a, b, bias) => op('to.dtype', op('linear', op('to.dtype', a, BFLOAT16), op('to.dtype', b, BFLOAT16), bias), FLOAT32),
+    prepare: asItIs,
+  },
+} satisfies Record<string, Multiplier>
+
+/** Who computes products, and in what precision. */
+export type Engine = keyof typeof multipliers
+
+/** Puts `x [..., in]` times `weight [in, out]` plus `bias` into a sequence. In bf16 the bias is so too. */
+export function affine(op: Operator, engine: Engine, x: Value, weight: Value, bias: Value | null): Value {
+  const { multiply, prepare } = multipliers[engine]
+  return multiply(op, x, op('t', prepare(op, weight)), bias)
+}
+
+/** The same value whenever it is asked for: put into a sequence at most once. */
+export function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/**
+ * Puts those gradients of `affine` into a sequence that are asked for, where `dy [..., out]` is that of its result.
+ * @param inputs @param outputs shapes of rows, [-1, in] and [-1, out]
+ */
+export function affineGradients(
+  op: Operator,
+  engine: Engine,
+  { x, dy, weight, inputs, outputs }: { x: Value; dy: () => Value; weight: Value; inputs: Value | readonly number[]; outputs: Value | readonly number[] },
+): Record<'x' | 'weight' | 'bias', () => Value> {
+  const { multiply, prepare } = multipliers[engine]
+  const rows = once(() => op('reshape', dy(), outputs))
+  return {
+    x: once(() => multiply(op, dy(), prepare(op, weight), null)),
+    weight: () => multiply(op, op('t', op('reshape', x, inputs)), op('t', prepare(op, rows())), null),
+    bias: () => op('sum.dim_IntList', rows(), [0]),
+  }
+}
+
+const straight = variants(({ engine }: { engine: Engine }) => sequence((op, a, b, bias) => [affine(op, engine, a, b, bias)]))
+
+const transposed = variants(({ engine }: { engine: Engine }) => {
+  const { multiply, prepare } = multipliers[engine]
+  return sequence((op, a, b, bias) => [multiply(op, a, prepare(op, b), bias)])
+})
+
+const gradients = variants(({ engine, needed }: { engine: Engine; needed: readonly string[] }) =>
+  sequence((op, x, dy, weight, inputs, outputs) => {
+    const all: Record<string, () => Value> = affineGradients(op, engine, { x, dy: () => dy, weight, inputs, outputs })
+    return needed.map((name) => all[name]!())
   }),
-}
+)
 
-/** @param narrowest side of b as a matrix */
-function engineFor(a: TorchData, b: TorchData, products: number, narrowest: number): (typeof engines)[keyof typeof engines] {
+/** Chooses threads too. @param narrowest side of b as a matrix */
+export function engineFor(a: TorchData, b: TorchData, products: number, narrowest: number): Engine {
   threadsFor(products / PRODUCTS_AN_ELEMENT)
-  if (reduces(a)) return engines.bf16
-  return prefersOneDnn(a, b, products, narrowest) ? engines.oneDnn : engines.f32
+  if (reduces(a)) return 'bf16'
+  return prefersOneDnn(a, b, products, narrowest) ? 'oneDnn' : 'f32'
 }
 
-/** `a [..., K]` times a matrix `b [K, N]`, or `[N, K]` where it is `transposed`, plus `bias [N]`. */
-export function product(a: TorchData, b: TorchData, { bias, transposed = false }: { bias?: TorchData | undefined; transposed?: boolean } = {}): TorchData {
+/** `a [..., K]` times a matrix `b [K, N]`, or `[N, K]` where it is `turned`, plus `bias [N]`. */
+export function product(a: TorchData, b: TorchData, { bias, turned = false }: { bias?: TorchData | undefined; turned?: boolean } = {}): TorchData {
   const [rows, columns] = b.shape as [number, number]
   const engine = engineFor(a, b, (sizeOf(a.shape) / a.shape.at(-1)!) * rows * columns, Math.min(rows, columns))
-  return (transposed ? engine.transposed : engine.straight)(a, b, bias && operand(bias))[0]!
+  return (turned ? transposed : straight)({ engine })(a, weightOperand(b), bias && weightOperand(bias))[0]!
 }
 
 /** Those of `x [..., K]`, `weight [K, N]` and `bias [N]` that are needed, where `dy [..., N]` is the gradient of the result. */
@@ -99,7 +128,7 @@ export function linearGradients(x: TorchData, dy: TorchData, weight: TorchData, 
   const [inputs, outputs] = weight.shape as [number, number]
   // Both products have the same size; the matrix that is turned is the weight, and the rows of dy.
   const engine = engineFor(x, dy, sizeOf(x.shape) * outputs, Math.min(inputs, outputs, sizeOf(dy.shape) / outputs))
-  return engine.gradients(needed)(x, dy, weight, [-1, inputs], [-1, outputs])
+  return gradients({ engine, needed })(x, dy, weightOperand(weight), [-1, inputs], [-1, outputs])
 }
 
 /** Products of matrices side by side, as `matmul`. */

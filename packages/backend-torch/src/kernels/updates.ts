@@ -1,4 +1,4 @@
-import { aten, atenVoid, has, theAddon, upload } from '../aten.js'
+import { aten, atenVoid, forgetLow, has, theAddon, upload } from '../aten.js'
 import { download } from '../download.js'
 import { FLOAT32, FLOAT64 } from '../dtypes.js'
 import type { Attributes, KernelTable } from '../kernel.js'
@@ -63,6 +63,7 @@ const read = (skip: TorchData | undefined): boolean => skip !== undefined && dow
 /** The tensor itself where nothing else can see it (no other tfjs tensor, no view), else a copy: what may be written in place. */
 function writable(x: TorchData): TorchData {
   const y = x.refCount === 1 && theAddon().sole(x.handle) ? x : clone(x, ROW_MAJOR)
+  forgetLow(y)
   y.isRowMajor = true
   return y
 }

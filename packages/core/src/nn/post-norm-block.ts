@@ -1,11 +1,12 @@
-import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core'
-import { dropout } from '../ops/dropout.js'
-import { gelu } from '../ops/gelu.js'
-import { residual } from '../ops/residual.js'
-import { attend } from './attention.js'
+import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core'
+import { attentionProbabilities } from '../ops/attention.js'
+import { attentionSublayer, projected } from '../ops/attention-sublayer.js'
+import { keepMask } from '../ops/dropout.js'
+import { feedForward } from '../ops/feed-forward.js'
 import type { Forward } from './forward.js'
 import { LayerNorm } from './layer-norm.js'
 import { Linear } from './linear.js'
+import { noGrad } from './no-grad.js'
 import { type Init, normal, type Parameters } from './parameter.js'
 
 export interface PostNormBlockOptions {
@@ -31,7 +32,9 @@ export class PostNormBlock {
   readonly #self: AttentionPart
   readonly #cross: AttentionPart | undefined
   readonly #expand: Linear
-  readonly #output: OutputPart
+  readonly #contract: Linear
+  readonly #norm: LayerNorm
+  readonly #dropout: number
 
   constructor(parameters: Parameters, name: string, o: PostNormBlockOptions) {
     const init = o.init ?? normal(0.02)
@@ -39,23 +42,33 @@ export class PostNormBlock {
     this.#self = new AttentionPart(parameters, `${name}.attention`, o.width, o, init)
     this.#cross = o.cross && new AttentionPart(parameters, `${name}.crossattention`, o.cross.width, o, init)
     this.#expand = new Linear(parameters, `${name}.intermediate.dense`, o.width, o.ffn, { init })
-    this.#output = new OutputPart(parameters, `${name}.output`, o.ffn, o, init)
+    this.#contract = new Linear(parameters, `${name}.output.dense`, o.ffn, o.width, { init })
+    this.#norm = new LayerNorm(parameters, `${name}.output.LayerNorm`, o.width, o.eps)
+    this.#dropout = o.dropout
   }
 
   /**
-   * @param x `[B, T, d]` @param mask additive, `[B, 1, 1, T]` @param cross what the cross-attention reads, `[B, Tc, dc]`
+   * @param x `[B, T, d]` @param mask of `additiveMask`, `[B, T]` @param cross what the cross-attention reads, `[B, Tc, dc]`
    * @param tapNames names under which the attention probabilities are shown to the pass
    */
   apply(
     x: Tensor3D,
-    mask: Tensor | undefined,
+    mask: Tensor2D | undefined,
     forward: Forward,
-    cross?: { context: Tensor3D; mask?: Tensor | undefined },
+    cross?: { context: Tensor3D; mask?: Tensor2D | undefined },
     tapNames: { self?: string; cross?: string } = {},
   ): Tensor3D {
-    let y = this.#self.apply(x, x, mask, forward, tapNames.self)
+    let y = this.#self.apply(x, undefined, mask, forward, tapNames.self)
     if (this.#cross && cross) y = this.#cross.apply(y, cross.context, cross.mask, forward, tapNames.cross)
-    return forward.tap(this.#name, this.#output.apply(gelu(this.#expand.apply(y)), y, forward))
+    const fed = feedForward(y, {
+      place: 'after',
+      norm: this.#norm.values,
+      expand: this.#expand.values,
+      contract: this.#contract.values,
+      activation: 'gelu',
+      keep: keepMask(y.shape, this.#dropout, forward),
+    })
+    return forward.tap(this.#name, fed)
   }
 }
 
@@ -64,41 +77,40 @@ class AttentionPart {
   readonly #query: Linear
   readonly #key: Linear
   readonly #value: Linear
-  readonly #output: OutputPart
+  readonly #output: Linear
+  readonly #norm: LayerNorm
 
   constructor(parameters: Parameters, name: string, contextWidth: number, o: PostNormBlockOptions, init: Init) {
     this.#o = o
     this.#query = new Linear(parameters, `${name}.self.query`, o.width, o.width, { init })
     this.#key = new Linear(parameters, `${name}.self.key`, contextWidth, o.width, { init })
     this.#value = new Linear(parameters, `${name}.self.value`, contextWidth, o.width, { init })
-    this.#output = new OutputPart(parameters, `${name}.output`, o.width, o, init)
+    this.#output = new Linear(parameters, `${name}.output.dense`, o.width, o.width, { init })
+    this.#norm = new LayerNorm(parameters, `${name}.output.LayerNorm`, o.width, o.eps)
   }
 
-  apply(x: Tensor3D, context: Tensor3D, mask: Tensor | undefined, forward: Forward, tapName: string | undefined): Tensor3D {
-    const attended = attend(this.#query.apply(x), this.#key.apply(context), this.#value.apply(context), {
-      heads: this.#o.heads,
+  /** @param tapName name under which the probabilities `[B, h, T, Tk]` are shown to the pass */
+  apply(x: Tensor3D, context: Tensor3D | undefined, mask: Tensor2D | undefined, forward: Forward, tapName: string | undefined): Tensor3D {
+    const { heads, dropout } = this.#o
+    const [batch, queries] = x.shape
+    const keys = (context ?? x).shape[1]
+    const projections = { query: this.#query.values, key: this.#key.values, value: this.#value.values, context }
+    if (tapName && forward.tapped) {
+      const probabilities = noGrad(() => {
+        const [q, k] = projected(x, projections)
+        return attentionProbabilities(q, k, { heads, mask })
+      })
+      forward.tap(tapName, probabilities)
+    }
+    return attentionSublayer(x, {
+      place: 'after',
+      norm: this.#norm.values,
+      projections,
+      output: this.#output.values,
+      heads,
       mask,
-      dropout: this.#o.dropout,
-      forward,
-      tapName,
+      keepProbabilities: keepMask([batch, heads, queries, keys], dropout, forward) as Tensor4D | undefined,
+      keep: keepMask(x.shape, dropout, forward),
     })
-    return this.#output.apply(attended, x, forward)
-  }
-}
-
-/** Dense layer, dropout, residual, layer normalisation. */
-class OutputPart {
-  readonly #dense: Linear
-  readonly #norm: LayerNorm
-  readonly #dropout: number
-
-  constructor(parameters: Parameters, name: string, inWidth: number, o: PostNormBlockOptions, init: Init) {
-    this.#dense = new Linear(parameters, `${name}.dense`, inWidth, o.width, { init })
-    this.#norm = new LayerNorm(parameters, `${name}.LayerNorm`, o.width, o.eps)
-    this.#dropout = o.dropout
-  }
-
-  apply(x: Tensor3D, shortcut: Tensor3D, forward: Forward): Tensor3D {
-    return this.#norm.apply(residual(shortcut, dropout(this.#dense.apply(x), this.#dropout, forward)))
   }
 }

@@ -1,8 +1,6 @@
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
-import { quickGelu } from '../ops/gelu.js'
-import { projections } from '../ops/projections.js'
-import { residual } from '../ops/residual.js'
-import { attend } from './attention.js'
+import { attentionSublayer } from '../ops/attention-sublayer.js'
+import { feedForward } from '../ops/feed-forward.js'
 import type { Forward } from './forward.js'
 import { LayerNorm } from './layer-norm.js'
 import { Linear } from './linear.js'
@@ -50,10 +48,20 @@ export class PreNormBlock {
 
   /** @param x `[B, T, d]` */
   apply(x: Tensor3D, forward: Forward): Tensor3D {
-    const normal = this.#norm1.apply(x)
-    const [q, k, v] = projections(normal, this.#inWeight.value as Tensor2D, this.#inBias.value as Tensor1D, 3)
-    const attended = residual(x, this.#out.apply(attend(q, k, v, { heads: this.#heads, forward })))
-    const y = residual(attended, this.#contract.apply(quickGelu(this.#expand.apply(this.#norm2.apply(attended)))))
+    const attended = attentionSublayer(x, {
+      place: 'before',
+      norm: this.#norm1.values,
+      projections: { joined: { weight: this.#inWeight.value as Tensor2D, bias: this.#inBias.value as Tensor1D } },
+      output: this.#out.values,
+      heads: this.#heads,
+    })
+    const y = feedForward(attended, {
+      place: 'before',
+      norm: this.#norm2.values,
+      expand: this.#expand.values,
+      contract: this.#contract.values,
+      activation: 'quickGelu',
+    })
     return forward.tap(this.#name, y)
   }
 }

@@ -19,7 +19,11 @@ export function keepMask(shape: readonly number[], rate: number, forward: Forwar
 
 /** Inverted dropout; the identity when the pass is not training. @param rate probability of zeroing an element */
 export function dropout<T extends Tensor>(x: T, rate: number, forward: Forward): T {
-  const keep = keepMask(x.shape, rate, forward)
+  return applyKeep(x, keepMask(x.shape, rate, forward))
+}
+
+/** x times what `keepMask` drew for its shape; x itself where nothing is dropped. */
+export function applyKeep<T extends Tensor>(x: T, keep: Tensor | undefined): T {
   if (!keep) return x
   return differentiable<Tensor>(
     { x },

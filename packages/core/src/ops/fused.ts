@@ -30,6 +30,10 @@ import {
  * | UniDiagGeluGrad, UniDiagQuickGeluGrad | dy, x | | dx |
  * | UniDiagAttention | q [B, Tq, d], k, v [B, Tk, d], mask? [B, Tk], keep? [B, h, Tq, Tk] | heads | y [B, Tq, d], probabilities [B, h, Tq, Tk] |
  * | UniDiagAttentionGrad | dy, q, k, v, y, probabilities, mask?, keep? | heads | dq, dk, dv |
+ * | UniDiagFeedForward | x [..., d], expandWeight [d, h], expandBias, contractWeight [h, d], contractBias, and of any sub-layer | activation, and of any sub-layer | y, kept |
+ * | UniDiagAttentionSublayer | x [B, T, d], inWeight [d, 3 d], inBias or {query, key, value}{Weight, Bias}, outWeight [d, d], outBias, context? [B, Tk, dc], mask? [B, Tk], keepProbabilities? [B, h, T, Tk], and of any sub-layer | heads, and of any sub-layer | y, kept |
+ * | of any sub-layer | normWeight [d], normBias [d], keep? (as x) | place, eps, recorded (whether anything need be kept) | y as x, what its gradient asks for |
+ * | UniDiagFeedForwardGrad, UniDiagAttentionSublayerGrad | dy, the inputs, kept, a list | the attributes; needed, some of the inputs | their gradients in this order |
  * | UniDiagGatherRows | x [B, N, d], index [B, K] int32 | | [B, K, d] |
  * | UniDiagGatherRowsGrad | dy [B, K, d], index | rows (N) | dx [B, N, d] |
  * | UniDiagEmbedding | weight [count, d], ids [...] int32 | | [..., d] |
@@ -84,6 +88,9 @@ function kernelOf(name: string, backendName: string): KernelConfig | undefined {
   return kernel
 }
 
+/** Whether the current backend has a kernel of that name. */
+export const hasNative = (name: string): boolean => kernelOf(name, engine().backendName) !== undefined
+
 /** The parts of tfjs's engine that a custom gradient needs; tfjs offers them as `customGrad`, which computes every gradient and copies more. */
 interface TapeEngine {
   readonly state: {
@@ -114,11 +121,11 @@ export interface TapeNode {
 /**
  * Runs an operator with a gradient of its own. Only the gradients that are needed are computed: `backward` returns one function an
  * input, called when that input leads to a parameter; it is told the names of these inputs. Of several results it gets as many gradients.
- * @param forward gets `save`, whose tensors `backward` receives; all that it makes besides them and its result is disposed of
+ * @param forward gets `save`, whose tensors `backward` receives, and whether there will be a way back; all that it makes besides them and its result is disposed of
  */
 export function differentiable<T extends Tensor | Tensor[]>(
   inputs: NamedTensorMap,
-  forward: (save: (tensors: Tensor[]) => void) => T,
+  forward: (save: (tensors: Tensor[]) => void, recorded: boolean) => T,
   backward: (dy: T, saved: Tensor[], needed: readonly string[]) => Record<string, () => Tensor>,
 ): T {
   const { state } = engine() as unknown as TapeEngine
@@ -135,7 +142,7 @@ export function differentiable<T extends Tensor | Tensor[]>(
   try {
     y = forward((tensors) => {
       if (recorded) wanted.push(...tensors)
-    })
+    }, recorded)
     results = Array.isArray(y) ? y : [y]
   } finally {
     state.kernelDepth--

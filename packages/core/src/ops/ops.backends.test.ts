@@ -30,60 +30,8 @@ import { linear } from './linear.js'
 import { projections } from './projections.js'
 import { residual } from './residual.js'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js'
+import { attentionReference, geluReference, layerNormReference, quickGeluReference } from './test-support/reference.js'
 import { concatTokens, repeatToken, sliceTokens } from './tokens.js'
-
-/** erf by its Taylor series, exact to double precision for |x| < 3. */
-function erf(x: number): number {
-  let term = x
-  let total = x
-  for (let n = 1; n < 60; n++) {
-    term *= -(x * x) / n
-    total += term / (2 * n + 1)
-  }
-  return (2 / Math.sqrt(Math.PI)) * total
-}
-
-function layerNormReference(x: Float64Array, weight: Float64Array, bias: Float64Array, eps: number): Float64Array {
-  const n = weight.length
-  return x.map((_, i) => {
-    const row = x.subarray(i - (i % n), i - (i % n) + n)
-    const mean = row.reduce((a, b) => a + b, 0) / n
-    const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / n
-    return ((x[i] - mean) / Math.sqrt(variance + eps)) * weight[i % n] + bias[i % n]
-  })
-}
-
-interface AttentionSizes {
-  batch: number
-  heads: number
-  queries: number
-  keys: number
-  width: number
-}
-
-function attentionReference(
-  { batch, heads, queries, keys, width }: AttentionSizes,
-  { q, k, v, mask, keep }: { q: Float64Array; k: Float64Array; v: Float64Array; mask?: Float64Array; keep?: Float64Array },
-): Float64Array {
-  const d = width / heads
-  const out = new Float64Array(batch * queries * width)
-  for (let b = 0; b < batch; b++)
-    for (let h = 0; h < heads; h++)
-      for (let i = 0; i < queries; i++) {
-        const at = (row: number, length: number) => (b * length + row) * width + h * d
-        const scores = Array.from({ length: keys }, (_, j) => {
-          let dot = 0
-          for (let c = 0; c < d; c++) dot += q[at(i, queries) + c] * k[at(j, keys) + c]
-          return Math.exp(dot / Math.sqrt(d) + (mask ? mask[b * keys + j] : 0))
-        })
-        const total = scores.reduce((a, x) => a + x, 0)
-        for (let j = 0; j < keys; j++) {
-          const p = (scores[j] / total) * (keep ? keep[((b * heads + h) * queries + i) * keys + j] : 1)
-          for (let c = 0; c < d; c++) out[at(i, queries) + c] += p * v[at(j, keys) + c]
-        }
-      }
-  return out
-}
 
 /** Gradient of sum (i + 1) y_i. */
 const gradientOf = (x: Tensor, f: () => Tensor): number[] =>
@@ -197,11 +145,9 @@ describeBackends('operators', () => {
       for (const [i, y] of results.entries()) expect(y.dataSync().some(Number.isNaN), `operator ${i}`).toBe(true)
     }))
 
-  it('gelu', () =>
-    checkOperator({ inputs: { x: { shape: [3, 7] } }, apply: ({ x }) => gelu(x), reference: ({ x }) => x.map((x) => (x * (1 + erf(x / Math.SQRT2))) / 2) }))
+  it('gelu', () => checkOperator({ inputs: { x: { shape: [3, 7] } }, apply: ({ x }) => gelu(x), reference: ({ x }) => geluReference(x) }))
 
-  it('quick gelu', () =>
-    checkOperator({ inputs: { x: { shape: [3, 7] } }, apply: ({ x }) => quickGelu(x), reference: ({ x }) => x.map((x) => x / (1 + Math.exp(-1.702 * x))) }))
+  it('quick gelu', () => checkOperator({ inputs: { x: { shape: [3, 7] } }, apply: ({ x }) => quickGelu(x), reference: ({ x }) => quickGeluReference(x) }))
 
   it('gelu and quick gelu at the ends of the range', () =>
     tidy(() => {
