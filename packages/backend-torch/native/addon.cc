@@ -440,8 +440,8 @@ napi_value hasAvx512(napi_env env, State&, const napi_value*, size_t) {
 NAPI_MODULE_INIT() {
 #ifdef __GLIBC__
   // A step makes and drops the same large tensors again and again. As glibc comes, each is mapped and handed back with all its pages to be
-  // faulted in anew, a tenth of a step's time; so keep what was mapped (up to glibc's limit of 32 MiB a piece) for the next one.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  // faulted in anew, a tenth of a step's time; so map none, and keep what there is for the next one.
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TOP_PAD, 64 << 20);
 #endif

@@ -30,8 +30,8 @@ export interface TorchStarted {
 
 let started: Promise<LibTorch> | undefined
 
-async function load({ torch: path, device }: TorchOptions): Promise<LibTorch> {
-  const { addon, torch } = await loadAddon(path, device?.startsWith('cuda'))
+async function load({ torch: path, device, threads }: TorchOptions): Promise<LibTorch> {
+  const { addon, torch } = await loadAddon(path, { cuda: device?.startsWith('cuda') ?? false, threads })
   useAddon(addon)
   if (findBackend('torch') === null) registerBackend('torch', () => new TorchBackend(), 0)
   return torch

@@ -4,6 +4,7 @@ import { UniDiagError } from '@unidiag/core/errors'
 import type { Addon } from './addon.js'
 import { buildAddon } from './build.js'
 import { type LibTorch, locateTorch, type Passed } from './locate.js'
+import { chooseWaiting } from './waiting.js'
 
 const require = createRequire(import.meta.url)
 
@@ -21,14 +22,16 @@ function found(path: string | undefined): LibTorch {
 
 /**
  * Finds libtorch, builds the addon on first use and loads it. Throws BACKEND_UNAVAILABLE with the reason and the remedy.
- * @param cuda refuse a libtorch for the CPU before anything is built
+ * @param path of libtorch @param cuda refuse a libtorch for the CPU before anything is built @param threads that operators will take; all when left out
  */
-export async function loadAddon(path?: string, cuda = false): Promise<{ addon: Addon; torch: LibTorch }> {
+export async function loadAddon(
+  path?: string,
+  { cuda = false, threads }: { cuda?: boolean; threads?: number | undefined } = {},
+): Promise<{ addon: Addon; torch: LibTorch }> {
   const torch = found(path)
   if (cuda && !torch.cuda) throw new UniDiagError('BACKEND_UNAVAILABLE', `libtorch ${torch.version} (${torch.origin}) is built without CUDA`, { fix: withCuda })
   const file = await buildAddon(torch)
-  // GNU OpenMP's threads wait actively for milliseconds, and on a machine that is shared a step takes ten times as long. Read once, at load.
-  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000'
+  await chooseWaiting(threads)
   try {
     return { addon: require(file) as Addon, torch }
   } catch {
