@@ -1,4 +1,4 @@
-import type { Operator, Value } from '../aten.js'
+import type { Operator, Value } from '../sequence.js'
 
 export type Activation = 'gelu' | 'quickGelu'
 

@@ -1,9 +1,9 @@
-import { namedSequence, type Operator, type Value, variants } from '../aten.js'
 import type { Attributes, Inputs, KernelTable } from '../kernel.js'
+import { namedSequence, type Operator, once, type Value, variants } from '../sequence.js'
 import { PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 import { type AttentionVariant, attend, attendBackward, attentionPlan, attentionProducts, merge } from './attention.js'
-import { affine, affineGradients, type Engine, engineFor, once, weightOperands } from './product.js'
+import { affine, affineGradients, type Engine, engineFor, weightOperands } from './product.js'
 import { branchInput, type Given, NORMED, SURROUNDING, type Surrounding, surround, surroundBackward } from './surroundings.js'
 
 interface Variant extends Surrounding {

@@ -1,6 +1,7 @@
-import { has, namedSequence, type Operator, type Value, variants } from '../aten.js'
+import { has } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
+import { namedSequence, type Operator, type Value, variants } from '../sequence.js'
 import { isOnCpu, PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 import { deviceAttention, deviceAttentionGradient } from './device-attention.js'

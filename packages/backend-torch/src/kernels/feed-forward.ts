@@ -1,8 +1,8 @@
-import { namedSequence, type Value, variants } from '../aten.js'
 import type { Attributes, Inputs, KernelTable } from '../kernel.js'
+import { namedSequence, once, type Value, variants } from '../sequence.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 import { type Activation, activate, activateBackward } from './activations.js'
-import { affine, affineGradients, type Engine, engineFor, once, weightOperands } from './product.js'
+import { affine, affineGradients, type Engine, engineFor, weightOperands } from './product.js'
 import { branchInput, NORMED, SURROUNDING, type Surrounding, surround, surroundBackward } from './surroundings.js'
 
 interface Variant extends Surrounding {

@@ -1,6 +1,7 @@
-import { aten, atenList, atenVoid, sequence } from '../aten.js'
+import { aten, atenList, atenVoid } from '../aten.js'
 import { INT64 } from '../dtypes.js'
 import type { KernelTable } from '../kernel.js'
+import { sequence } from '../sequence.js'
 import type { TorchData } from '../torch-data.js'
 import { activate, activateBackward } from './activations.js'
 import { linearGradients, product } from './product.js'

@@ -1,7 +1,8 @@
-import { aten, has, lowOf, type Operator, sequence, theAddon, type Value, variants } from '../aten.js'
+import { aten, has, lowOf, theAddon } from '../aten.js'
 import { BFLOAT16, FLOAT32 } from '../dtypes.js'
 import type { Inputs } from '../kernel.js'
 import { precision } from '../precision.js'
+import { type Operator, once, sequence, type Value, variants } from '../sequence.js'
 import { isOnCpu, PRODUCTS_AN_ELEMENT, threadsFor } from '../threads.js'
 import { sizeOf, type TorchData } from '../torch-data.js'
 
@@ -66,15 +67,6 @@ export type Engine = keyof typeof multipliers
 export function affine(op: Operator, engine: Engine, x: Value, weight: Value, bias: Value | null): Value {
   const { multiply, prepare } = multipliers[engine]
   return multiply(op, x, op('t', prepare(op, weight)), bias)
-}
-
-/** The same value whenever it is asked for: put into a sequence at most once. */
-export function once<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 /**

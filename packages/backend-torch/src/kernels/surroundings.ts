@@ -1,5 +1,4 @@
-import type { Operator, Value } from '../aten.js'
-import { once } from './product.js'
+import { type Operator, once, type Value } from '../sequence.js'
 
 /** What is constant in a sequence of a sub-layer. */
 export interface Surrounding {
